@@ -1,0 +1,18 @@
+.PHONY: check test proofs bench
+
+check:  ## style, types, layers, quick tests: under two minutes
+	uv run ruff format --check .
+	uv run ruff check .
+	uv run pyright
+	uv run lint-imports
+	uv run pytest -m "not slow"
+
+test:  ## everything continuous integration runs
+	uv run lint-imports
+	uv run pytest -m "not slow"
+
+proofs:  ## long and statistical proofs, resumable, tens of minutes
+	uv run pytest -m slow -rA
+
+bench:  ## ratios of time and quality, side by side in one run
+	uv run python benchmarks/analogy.py

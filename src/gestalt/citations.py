@@ -1,0 +1,46 @@
+"""What to cite for each task, as BibTeX; every entry gives only what was checked."""
+
+_ANALOGY = """\
+@article{benaim2020structural,
+  title   = {Structural Analogy from a Single Image Pair},
+  author  = {Benaim, Sagie and Mokady, Ron and Bermano, Amit and Cohen-Or, Daniel and Wolf, Lior},
+  journal = {Computer Graphics Forum},
+  year    = {2020}
+}"""
+
+_NEAREST_PATCHES = """\
+@inproceedings{granot2022drop,
+  title     = {Drop the {GAN}: In Defense of Patches Nearest Neighbors as Single Image Generative Models},
+  author    = {Granot, Niv and Feinstein, Ben and Shocher, Assaf and Bagon, Shai and Irani, Michal},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2022}
+}"""
+
+_PATCHMATCH = """\
+@article{barnes2009patchmatch,
+  title   = {{PatchMatch}: A Randomized Correspondence Algorithm for Structural Image Editing},
+  author  = {Barnes, Connelly and Shechtman, Eli and Finkelstein, Adam and Goldman, Dan B},
+  journal = {ACM Transactions on Graphics},
+  year    = {2009}
+}"""
+
+_BIDIRECTIONAL = """\
+@inproceedings{simakov2008summarizing,
+  title     = {Summarizing Visual Data Using Bidirectional Similarity},
+  author    = {Simakov, Denis and Caspi, Yaron and Shechtman, Eli and Irani, Michal},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2008}
+}"""
+
+BIBTEX: dict[str, tuple[str, ...]] = {"analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL)}
+"""BibTeX entries of each task, the task's own paper first."""
+
+LINES: dict[str, tuple[str, ...]] = {
+    "analogy": (
+        "Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. "
+        "Computer Graphics Forum 2020.",
+        "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
+        "Image Generative Models. CVPR 2022.",
+    )
+}
+"""The same for a report's footer, one line each."""

@@ -1,0 +1,318 @@
+"""The command line: one table from noun and verb to the module that does it, and one way to answer.
+
+Nothing here imports torch; a command's module is imported when it is asked for, and its task when it starts.
+Exit codes: 0 done, 1 our own bug, 2 the user's mistake, 3 stopped or out of disk but resumable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import io
+import json
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+DONE, BUG, MISTAKE, STOPPED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """A command that makes a run folder: `function(job)` of `module`, its inputs, and a recipe per engine."""
+
+    summary: str
+    module: str
+    function: str
+    inputs: str
+    recipes: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teller:
+    """A command that only looks things up and prints: `function(arguments)` of `module`."""
+
+    summary: str
+    module: str
+    function: str
+    arguments: str
+
+
+COMMANDS: dict[str, Maker | Teller] = {
+    "demo": Maker(
+        summary="every task on drawn samples, with a report",
+        module="gestalt.commands.demo",
+        function="make",
+        inputs="Nothing",
+        recipes={"patch": "gestalt.studies.config:demo"},
+    ),
+    "analogy make": Maker(
+        summary="B's appearance in A's arrangement, and the reverse",
+        module="gestalt.commands.analogy",
+        function="make",
+        inputs="Pair",
+        recipes={"patch": "gestalt.recipes:analogy_patch"},
+    ),
+    "resume": Teller(
+        summary="go on with a run that was stopped", module="gestalt.cli", function="resume", arguments="Resume"
+    ),
+    "report": Teller(
+        summary="write a run's report.html again",
+        module="gestalt.commands.runs",
+        function="write_report",
+        arguments="Report",
+    ),
+    "runs": Teller(
+        summary="list the runs in a folder", module="gestalt.commands.runs", function="runs", arguments="Runs"
+    ),
+    "cite": Teller(
+        summary="what to cite, as BibTeX", module="gestalt.commands.runs", function="cite", arguments="Cite"
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Go on with a run that was stopped, failed or was killed; the result is that of an uninterrupted one."""
+
+    run: Path
+    """The run folder."""
+
+    quiet: bool = False
+    """Say nothing but errors and, at the end, the run folder."""
+
+    json: bool = False
+    """Print one JSON object about the finished run instead of its path."""
+
+
+def main() -> NoReturn:
+    """Entry point of the `gestalt` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out one command line; return the exit code."""
+    try:
+        return _dispatch(list(argv))
+    except _Answered as answer:
+        return answer.code
+    except ValueError as error:
+        return _fail(str(error), MISTAKE, argv)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output went away: nothing is left to say
+        return DONE
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "stopped", STOPPED, argv)
+    except Exception:
+        traceback.print_exc()
+        return _fail("this is a bug in gestalt; please report it with the lines above", BUG, argv)
+
+
+def resume(asked: Resume) -> int:
+    """Call the function of a stopped run again, in its folder.
+
+    Raises:
+        ValueError: the folder holds no run that can be resumed.
+    """
+    from gestalt.commands.job import Job, Options
+    from gestalt.run import record
+
+    plan = record.plan_of(record.read(asked.run))
+    maker = COMMANDS.get(plan.command)
+    if not isinstance(maker, Maker) or plan.engine not in maker.recipes:
+        raise ValueError(f"{asked.run} was made by '{plan.command}', which this version of gestalt does not have")
+    inputs = getattr(importlib.import_module(maker.module), maker.inputs)
+    settings = type(_recipe(maker, plan.engine, plan.preset))
+    try:
+        job = Job(
+            command=plan.command,
+            inputs=inputs(**{name: _as_paths(value) for name, value in plan.inputs.items()}),
+            settings=settings(**plan.settings),
+            options=Options(seed=plan.seed, engine=plan.engine, preset=plan.preset, quiet=asked.quiet, json=asked.json),
+            argv=plan.argv,
+            resume=asked.run,
+        )
+    except TypeError as error:
+        raise ValueError(f"the settings in {asked.run} are not those of this version of gestalt: {error}") from None
+    return _make(maker, job)
+
+
+class _Answered(Exception):
+    """The parser has printed what there is to say."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return DONE
+    if argv[0] == "--version":
+        from gestalt.run import record
+
+        print("gestalt", record.VERSION)
+        return DONE
+    name = next((name for name in (" ".join(argv[:2]), argv[0]) if name in COMMANDS), None)
+    if name is None:
+        raise ValueError(_unknown(argv))
+    command, rest = COMMANDS[name], argv[len(name.split()) :]
+    if isinstance(command, Teller):
+        module = importlib.import_module(command.module)
+        asked = _parse(name, getattr(module, command.arguments), rest)
+        return getattr(module, command.function)(asked) or DONE
+    return _prepare(name, command, rest)
+
+
+def _prepare(name: str, maker: Maker, rest: list[str]) -> int:
+    """Parse a maker's command line into a job; carry it out unless it is a dry run."""
+    import tyro
+
+    from gestalt.commands.job import Job, Options
+
+    module = importlib.import_module(maker.module)
+    inputs = getattr(module, maker.inputs)
+    recipe = _recipe(maker, _asked(rest, "--engine", Options.engine), _asked(rest, "--preset", Options.preset))
+    parts = [
+        ("inputs", tyro.conf.OmitArgPrefixes[inputs], dataclasses.MISSING),
+        ("engine", tyro.conf.OmitArgPrefixes[type(recipe)], recipe),
+        ("run", tyro.conf.OmitArgPrefixes[Options], Options()),
+    ]
+    if not dataclasses.fields(inputs):
+        parts[0] = ("inputs", tyro.conf.Suppress[inputs], inputs())
+    whole = dataclasses.make_dataclass(
+        "Whole",
+        [
+            (key, kind) if default is dataclasses.MISSING else (key, kind, dataclasses.field(default=default))
+            for key, kind, default in parts
+        ],
+        kw_only=True,
+    )
+    whole.__doc__ = inputs.__doc__
+    parsed: Any = _parse(name, whole, rest)
+    job = Job(
+        command=name,
+        inputs=parsed.inputs,
+        settings=parsed.engine,
+        options=parsed.run,
+        argv=(*name.split(), *rest),
+    )
+    if job.options.dry_run:
+        from gestalt.run import record
+
+        plan = job.plan(job.options.device, job.options.threads)
+        print(json.dumps(record.describe(plan), indent=1))
+        return DONE
+    return _make(maker, job)
+
+
+def _make(maker: Maker, job: Any) -> int:
+    """Carry a job out and print its run folder last."""
+    from gestalt.run import threads
+
+    threads.passive_waiting()
+    done = getattr(importlib.import_module(maker.module), maker.function)(job)
+    if job.options.json:
+        outputs = json.loads((done.path / "outputs" / "index.json").read_text())
+        metrics = json.loads((done.path / "metrics.json").read_text())
+        print(json.dumps({"run": str(done.path), "status": "done", "outputs": outputs, "metrics": metrics}))
+    else:
+        print(done.path)
+    return DONE
+
+
+def _parse(name: str, kind: Any, rest: list[str]) -> Any:
+    """Parse arguments with tyro; its boxed complaint becomes one sentence.
+
+    Raises:
+        ValueError: the arguments do not fit.
+    """
+    import tyro
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                kind,
+                args=rest,
+                prog=f"gestalt {name}",
+                config=(tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise _Answered(DONE) from None
+        sentence = re.sub(r"^Error parsing (engine|run): ", "", _sentence(complaint.getvalue()))
+        raise ValueError(f"{sentence}; see gestalt {name} --help") from None
+
+
+def _sentence(box: str) -> str:
+    """The text of a drawn box up to its first rule, as one line."""
+    words = []
+    for line in box.splitlines():
+        text = line.strip("\u2500\u2502\u256d\u256e\u2570\u256f ")
+        if re.fullmatch(r"\W*", text) and words:
+            break
+        if text and not line.startswith("\u256d"):
+            words.append(text)
+    return " ".join(words) or "these arguments do not fit"
+
+
+def _recipe(maker: Maker, engine: str, preset: str) -> Any:
+    if engine not in maker.recipes:
+        raise ValueError(f"--engine must be {' or '.join(maker.recipes)} here, got {engine!r}")
+    module, _, function = maker.recipes[engine].partition(":")
+    return getattr(importlib.import_module(module), function)(preset)
+
+
+def _asked(rest: list[str], flag: str, default: str) -> str:
+    """The value of a flag that decides what the other flags are, looked up before they are parsed."""
+    for n, word in enumerate(rest):
+        if word == flag and n + 1 < len(rest):
+            return rest[n + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return default
+
+
+def _as_paths(value: str | list[str]) -> Path | tuple[Path, ...]:
+    return Path(value) if isinstance(value, str) else tuple(Path(one) for one in value)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  gestalt {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    head = "gestalt: structure-aware manipulation of images and videos from very few samples"
+    return "\n".join(
+        [head, "", *lines, "", "Each command answers --help. Commands that make something make a run folder."]
+    )
+
+
+def _unknown(argv: list[str]) -> str:
+    import difflib
+
+    asked = " ".join(word for word in argv[:2] if not word.startswith("-"))
+    near = difflib.get_close_matches(asked, COMMANDS, n=1, cutoff=0.4) or difflib.get_close_matches(
+        argv[0], COMMANDS, n=1
+    )
+    verbs = [name for name in COMMANDS if name.startswith(f"{argv[0]} ")]
+    if verbs:
+        return f"'gestalt {argv[0]}' needs a verb: {', '.join(verbs)}"
+    return f"there is no command '{asked}'" + (f"; did you mean '{near[0]}'?" if near else "; gestalt --help lists all")
+
+
+def _fail(sentence: str, code: int, argv: Sequence[str]) -> int:
+    """Say one sentence on the error stream, and on the output as JSON where that was asked for."""
+    line = " ".join(sentence.split())
+    print(f"gestalt: {line}", file=sys.stderr)
+    if "--json" in argv:
+        print(json.dumps({"status": "stopped" if code == STOPPED else "failed", "error": line}))
+    return code
+
+
+if __name__ == "__main__":
+    main()

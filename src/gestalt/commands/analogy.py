@@ -1,0 +1,34 @@
+"""`gestalt analogy ...`: from a pair of pictures, the appearance of one in the arrangement of the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gestalt.commands.job import Job
+    from gestalt.run.folder import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Make B's appearance in A's arrangement (a2b.png), and the reverse (b2a.png)."""
+
+    a: Path
+    """First picture."""
+
+    b: Path
+    """Second picture."""
+
+
+def make(job: Job) -> Run:
+    """Read the pair, then make both analogies in a run."""
+    from gestalt.media import image
+    from gestalt.tasks.analogy import patch
+
+    a, b = image.read(job.inputs.a), image.read(job.inputs.b)
+    patch.check(a, b, job.settings)
+    with job.start(devices=("cpu",)) as run:
+        patch.make(a, b, job.settings, seed=run.plan.seed, run=run)
+    return run

@@ -1,0 +1,129 @@
+"""One command being carried out: its inputs, settings and options, and the run it works in."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gestalt import citations
+from gestalt.run import threads
+from gestalt.run.folder import Plan, Run, default_path
+from gestalt.run.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of every command that makes something."""
+
+    out: Path | None = None
+    """The run folder to make; by default a new one in ./runs."""
+
+    seed: int = 0
+    """The one seed behind all chance; same seed, same bytes."""
+
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+
+    threads: int = 0
+    """Threads to compute with; 0 takes every core this process may use."""
+
+    preset: str = "fast"
+    """The recipe that the other settings start from."""
+
+    engine: str = "patch"
+    """patch: nearest patches, no training."""
+
+    quiet: bool = False
+    """Say nothing but errors and, at the end, the run folder."""
+
+    dry_run: bool = False
+    """Check everything, print what would be done, and do nothing."""
+
+    overwrite: bool = False
+    """Replace the run that lies in --out."""
+
+    json: bool = False
+    """Print one JSON object about the finished run instead of its path."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the option.
+        """
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"--seed must lie between 0 and 2147483647, got {self.seed}")
+        if self.threads < 0:
+            raise ValueError(f"--threads must be 0 (all cores) or more, got {self.threads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A parsed command.
+
+    command: noun and verb. inputs, settings: dataclasses. argv: as typed. resume: the run to take up, if any.
+    """
+
+    command: str
+    inputs: Any
+    settings: Any
+    options: Options
+    argv: tuple[str, ...] = ()
+    resume: Path | None = None
+    parent: Path | None = None
+
+    def plan(self, device: str, count: int) -> Plan:
+        """What run.json is to say."""
+        paths = {field.name: _absolute(getattr(self.inputs, field.name)) for field in dataclasses.fields(self.inputs)}
+        return Plan(
+            command=self.command,
+            inputs=paths,
+            settings=dataclasses.asdict(self.settings),
+            engine=self.options.engine,
+            preset=self.options.preset,
+            seed=self.options.seed,
+            device=device,
+            threads=count,
+            parent=str(self.parent) if self.parent else None,
+            argv=self.argv,
+            references=citations.LINES.get(self.command.split()[0], ()),
+        )
+
+    def start(self, *, devices: tuple[str, ...] = ("cpu", "cuda", "mps")) -> Run:
+        """Make or take up the run folder and set the threads.
+
+        Args:
+            devices: the kinds of device the task can use; `auto` chooses among them.
+
+        Raises:
+            ValueError: the folder is not free, or the device is missing or of no use to the task.
+        """
+        from gestalt.run import device
+
+        progress = Progress(quiet=self.options.quiet or self.options.json)
+        if self.resume is not None:
+            run = Run.open(self.resume, progress=progress)
+            device.use_threads(run.plan.threads)
+            return run
+        asked = self.options.device
+        if asked == "auto" and devices == ("cpu",):
+            asked = "cpu"
+        chosen = device.choose(asked)
+        if chosen.type not in devices:
+            raise ValueError(
+                f"'{self.command}' runs on {' or '.join(devices)} here, not on {chosen}: use --device auto"
+            )
+        plan = self.plan(str(chosen), self.options.threads or threads.available_cores())
+        path = self.options.out or default_path(Path("runs"), plan.command, plan.inputs)
+        run = Run.create(path, plan, overwrite=self.options.overwrite, progress=progress)
+        device.use_threads(plan.threads)
+        run.say(f"{self.command} on {plan.device}, {plan.threads} threads, in {run.path}")
+        return run
+
+
+def _absolute(value: Path | tuple[Path, ...]) -> str | list[str]:
+    if isinstance(value, Path):
+        return str(value.expanduser().absolute())
+    return [str(path.expanduser().absolute()) for path in value]

@@ -1,0 +1,1 @@
+"""Seeded scenes with known ground truth, drawn in tensors: no files, no downloads, torch and math only."""

@@ -1,0 +1,1 @@
+"""Pure measures of pictures: structure kept, appearance reached, diversity, detection."""

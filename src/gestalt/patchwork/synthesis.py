@@ -1,0 +1,119 @@
+"""The coarse-to-fine loop of the patch engine: no training, nearest patches over a pyramid.
+
+A picture is put together from patches of a source. At each level of the pyramid, and a few times per level,
+
+    1. every patch of the picture so far (the *query*) finds its nearest patch among the *keys*,
+    2. the patch of the *values* at the same place is pasted there, and overlapping pastes vote.
+
+Keys and values share a grid: the values are the source at this level; the keys are the same, except in the first
+iteration of a level, when the query has just been enlarged and the keys are enlarged likewise from the level
+below. Further channels (*guidance*) may join queries and keys, never values: they say which place should look
+like which. With completeness, keys that no query resembles become more attractive.
+
+Images, clips and volumes take the same path; an image is a clip of one frame.
+
+References:
+    Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single
+        Image Generative Models. CVPR 2022.
+    Haim, Feinstein, Granot, Shocher, Bagon, Dekel, Irani: Diverse Generation from a Single Video Made Possible.
+        ECCV 2022.
+    Simakov, Caspi, Shechtman, Irani: Summarizing Visual Data Using Bidirectional Similarity. CVPR 2008.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gestalt.ops.nearest import Search, carry, completeness_weight
+from gestalt.ops.patches import Patch, Vote, as_volume, fit, grid, vote
+from gestalt.ops.resize import resize
+from gestalt.run.service import NullRun
+
+
+class Level(NamedTuple):
+    """What one level of the pyramid works with; *S is its output size, *R its source size, one to three axes.
+
+    source: (1, C, *R), the patches to paste.
+    query_guide: (1, G, *S) guidance beside the query, its weight multiplied in; G may be 0.
+    key_guide: (1, G, *R) guidance beside the keys, weighted alike.
+    """
+
+    source: Tensor
+    query_guide: Tensor
+    key_guide: Tensor
+
+
+def synthesize(
+    start: Tensor,
+    levels: Sequence[Level],
+    *,
+    search: Search,
+    patch: Patch,
+    iterations: int,
+    alpha: float,
+    vote_by: Vote,
+    seed: int,
+    run: NullRun,
+    name: str,
+) -> Tensor:
+    """Put a picture together from patches of a source, beginning with `start` at the first of the levels.
+
+    Args:
+        start: (1, C, *S) in [-1, 1], any size; resized to the first level's.
+        levels: coarse to fine; leave out the coarsest ones to keep more of `start`.
+        search: `ops.nearest.patchmatch` or `exact`.
+        patch: (t, h, w), cut down at levels where it would not fit.
+        iterations: searches and votes per level.
+        alpha: completeness, in units of the patch distance; 0 leaves it out.
+        vote_by: "mean" or "median".
+        seed: of the search's random candidates.
+        run: takes steps, previews and resumption; `NullRun()` for none.
+        name: the loop's name in the run.
+
+    Returns:
+        (1, C, *S) at the last level's size, within the range of the source.
+    """
+    state: dict[str, Any] = {
+        "picture": resize(start, levels[0].query_guide.shape[2:]),
+        "found": None,  # field from the query grid to the key grid
+        "missed": None,  # field from the key grid to the query grid, for completeness
+    }
+    for step in run.steps(name, len(levels) * iterations, state):
+        n, iteration = divmod(step, iterations)
+        level, keys = levels[n], levels[n].source
+        fitted = _fitted(level, patch)
+        if iteration == 0 and n > 0:
+            keys = resize(levels[n - 1].source, keys.shape[2:])
+            state["picture"] = resize(state["picture"], level.query_guide.shape[2:])
+            (query_before, key_before), (query_now, key_now) = _grids(levels[n - 1], patch), _grids(level, patch)
+            state["found"] = carry(state["found"], (query_before, key_before), (query_now, key_now))
+            if alpha:
+                state["missed"] = carry(state["missed"], (key_before, query_before), (key_now, query_now))
+
+        queries_cthw = as_volume(torch.cat([state["picture"], level.query_guide], dim=1))[0]
+        keys_cthw = as_volume(torch.cat([keys, level.key_guide], dim=1))[0]
+        chance = 2 * (seed * len(levels) * iterations + step)
+        weight = None
+        if alpha:
+            missed = search(keys_cthw, queries_cthw, fitted, start=state["missed"], seed=chance + 1)
+            state["missed"], weight = missed.index, completeness_weight(missed, alpha)
+        found = search(queries_cthw, keys_cthw, fitted, weight=weight, start=state["found"], seed=chance)
+        picture = vote(as_volume(level.source)[0], found.index, fitted, vote_by)
+        state["found"], state["picture"] = found.index, picture.reshape(1, -1, *level.query_guide.shape[2:])
+        run.log(step, distance=float(found.distance.mean()))
+        if iteration == iterations - 1 and picture.shape[1] == 1:
+            run.preview(name, step, state["picture"])
+    return state["picture"]
+
+
+def _fitted(level: Level, patch: Patch) -> Patch:
+    return fit(patch, as_volume(level.query_guide).shape[2:], as_volume(level.source).shape[2:])
+
+
+def _grids(level: Level, patch: Patch) -> tuple[Patch, Patch]:
+    """The patch grids of a level's output and source."""
+    fitted = _fitted(level, patch)
+    query_grid, key_grid = (grid(as_volume(x).shape[2:], fitted) for x in (level.query_guide, level.source))
+    return query_grid, key_grid

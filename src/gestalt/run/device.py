@@ -1,0 +1,51 @@
+"""Which device computes, and on how many threads."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+
+def choose(device: str) -> torch.device:
+    """Return the device that `device` names; nothing ever falls back silently.
+
+    Args:
+        device: auto, cpu, cuda, cuda:N or mps. auto takes cuda, then mps, then cpu; the caller prints which.
+
+    Raises:
+        ValueError: If the name is unknown or this machine has no such device.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
+        raise ValueError(f"unknown device {device!r}: expected auto, cpu, cuda, cuda:N or mps")
+    chosen = torch.device(device)
+    if chosen.type == "mps" and not _has_mps():
+        raise ValueError("this machine has no mps device; use --device auto or cpu")
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            raise ValueError(f"this machine has no usable CUDA device for {device!r}; use --device auto or cpu")
+        if (chosen.index or 0) >= count:
+            raise ValueError(f"there is no {device}: this machine's CUDA devices are cuda:0 to cuda:{count - 1}")
+    return chosen
+
+
+def use_threads(count: int) -> None:
+    """Let torch and the numba kernels use `count` threads; the count changes float sums, so a run stores it.
+
+    Raises:
+        ValueError: If `count` is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"the number of threads must be at least 1, but {count} was asked for")
+    import numba
+
+    torch.set_num_threads(count)
+    most: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
+    numba.set_num_threads(min(count, most))  # numba cannot exceed what it started with
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()

@@ -1,0 +1,1 @@
+"""Whole experiments over several tasks; only here may tasks meet."""

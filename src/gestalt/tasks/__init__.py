@@ -1,0 +1,1 @@
+"""One user wish each; tasks never import one another."""

@@ -1,0 +1,49 @@
+"""How good an analogy is, on both sides: is it arranged like A, and does it look cut from B?
+
+One side alone proves nothing. A copy of B has perfect patches and a copy of A perfect edges; recolouring A to B's
+histogram keeps the edges and fools most patch statistics. So every result stands beside such nulls.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from gestalt.metrics import edges, patches
+from gestalt.ops.nearest import Search, patchmatch
+
+
+def two_sided(
+    candidates: Mapping[str, Tensor], structure: Tensor, appearance: Tensor, search: Search = patchmatch
+) -> dict[str, dict[str, float]]:
+    """Measure analogies of one pair, side by side.
+
+    Args:
+        candidates: by name, each (1, 3, H, W) in [-1, 1].
+        structure: (1, 3, H, W), whose arrangement is wanted.
+        appearance: (1, 3, H', W'), whose look is wanted.
+        search: of the patch measures; the approximate one overstates distances by a percent or so.
+
+    Returns:
+        For each candidate
+        edges_structure, edges_appearance: edge correlation with either picture (wanted high, low);
+        coherence, completeness, swd: patch distances as ratios to those of the structure picture itself (low);
+        contrast: local contrast as a ratio to the appearance's (near 1).
+    """
+    null = _distances(structure, appearance, search)
+    return {
+        name: {
+            "edges_structure": edges.edge_correlation(output, structure),
+            "edges_appearance": edges.edge_correlation(output, appearance),
+            **{key: value / max(null[key], 1e-9) for key, value in _distances(output, appearance, search).items()},
+            "contrast": edges.local_contrast(output, appearance),
+        }
+        for name, output in candidates.items()
+    }
+
+
+def _distances(output: Tensor, appearance: Tensor, search: Search) -> dict[str, float]:
+    return {
+        "coherence": patches.coherence(output, appearance, search=search),
+        "completeness": patches.completeness(output, appearance, search=search),
+        "swd": patches.sliced_wasserstein(output, appearance),
+    }
