@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import io
 import json
+import os
 import re
 import sys
 import traceback
@@ -98,17 +99,24 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Carry out one command line; return the exit code."""
     try:
-        return _dispatch(list(argv))
+        code = _dispatch(list(argv))
+        sys.stdout.flush()  # here, where it can still be told, shows whether anybody could take the answer
+        return code
     except _Answered as answer:
         return answer.code
     except ValueError as error:
         return _fail(str(error), MISTAKE, argv)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output went away: nothing is left to say
+        _drop_output()  # whoever read our output went away: nothing is left to say
         return DONE
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "stopped", STOPPED, argv)
-    except Exception:
+    except Exception as error:
+        from gestalt.run.stop import is_disk_full
+
+        if is_disk_full(error):  # outside a run, which would have stopped
+            _drop_output()
+            return _fail("there is no space left to write to; free some, then try again", MISTAKE, argv)
         traceback.print_exc()
         return _fail("this is a bug in gestalt; please report it with the lines above", BUG, argv)
 
@@ -251,13 +259,15 @@ def _parse(name: str, kind: Any, rest: list[str]) -> Any:
 
 
 def _sentence(box: str) -> str:
-    """The text of a drawn box up to its first rule, as one line."""
+    """The text of a box between its title and its first rule, as one line, whatever the box is drawn with."""
     words = []
-    for line in box.splitlines():
-        text = line.strip("\u2500\u2502\u256d\u256e\u2570\u256f ")
-        if re.fullmatch(r"\W*", text) and words:
+    plain = re.sub(r"\x1b\[[\d;]*m", "", box)  # on a terminal it is coloured
+    for line in plain.strip().splitlines()[1:]:
+        text = line.strip(" \u2502")
+        is_rule = re.fullmatch(r"\W*", text)
+        if is_rule and words:
             break
-        if text and not line.startswith("\u256d"):
+        if not is_rule:
             words.append(text)
     return " ".join(words) or "these arguments do not fit"
 
@@ -295,7 +305,7 @@ def _overview() -> str:
 def _unknown(argv: list[str]) -> str:
     import difflib
 
-    asked = " ".join(word for word in argv[:2] if not word.startswith("-"))
+    asked = " ".join(word for word in argv[:2] if not word.startswith("-")) or argv[0]
     near = difflib.get_close_matches(asked, COMMANDS, n=1, cutoff=0.4) or difflib.get_close_matches(
         argv[0], COMMANDS, n=1
     )
@@ -303,6 +313,12 @@ def _unknown(argv: list[str]) -> str:
     if verbs:
         return f"'gestalt {argv[0]}' needs a verb: {', '.join(verbs)}"
     return f"there is no command '{asked}'" + (f"; did you mean '{near[0]}'?" if near else "; gestalt --help lists all")
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, or the interpreter would try again, and complain, as it ends."""
+    with contextlib.suppress(OSError):  # in a notebook or a test the output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str, code: int, argv: Sequence[str]) -> int:

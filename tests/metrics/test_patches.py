@@ -63,11 +63,11 @@ def slow_sliced_wasserstein(a: Tensor, b: Tensor, directions: int) -> float:
     return total / 3
 
 
-@pytest.mark.parametrize("size", [(40, 48), (33, 40)])
-def test_sliced_wasserstein_agrees_with_scipy(size):
-    a, b = picture(40, 48, 6), picture(*size, 7)
+@pytest.mark.parametrize(("height", "width"), [(40, 48), (33, 40)])
+def test_sliced_wasserstein_agrees_with_scipy(height, width):
+    a, b = picture(40, 48, 6), picture(height, width, 7)
     # With equal counts the quantile form is exact; otherwise it interpolates between samples.
-    tolerance = 1e-5 if size == (40, 48) else 0.02
+    tolerance = 1e-5 if (height, width) == (40, 48) else 0.02
     assert sliced_wasserstein(a, b, directions=16) == pytest.approx(slow_sliced_wasserstein(a, b, 16), rel=tolerance)
 
 

@@ -1,5 +1,7 @@
 """The ladder of sizes."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -22,7 +24,7 @@ def test_an_exact_power_gains_no_step():
 def test_a_ladder_grows_to_the_size_and_keeps_the_aspect(size, coarsest, ratio):
     sizes = ladder(size, coarsest, ratio)
     assert sizes[-1] == tuple(size)
-    for small, large in zip(sizes, sizes[1:], strict=False):
+    for small, large in itertools.pairwise(sizes):
         assert small != large
         assert all(a <= b for a, b in zip(small, large, strict=True))
     short = min(size)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gestalt import citations
-from gestalt.run import threads
+from gestalt.run import record, threads
 from gestalt.run.folder import Plan, Run, default_path
 from gestalt.run.progress import Progress
 
@@ -55,8 +55,8 @@ class Options:
         """
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"--seed must lie between 0 and 2147483647, got {self.seed}")
-        if self.threads < 0:
-            raise ValueError(f"--threads must be 0 (all cores) or more, got {self.threads}")
+        if not 0 <= self.threads <= 1024:
+            raise ValueError(f"--threads must lie between 0 (all cores) and 1024, got {self.threads}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +75,15 @@ class Job:
     parent: Path | None = None
 
     def plan(self, device: str, count: int) -> Plan:
-        """What run.json is to say."""
+        """What run.json is to say.
+
+        Raises:
+            ValueError: an input is a pipe, a device or a socket, whose bytes have no end.
+        """
         paths = {field.name: _absolute(getattr(self.inputs, field.name)) for field in dataclasses.fields(self.inputs)}
+        for path in map(Path, record.input_paths(paths)):
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise ValueError(f"{path} is neither a file nor a folder; expected one of these")
         return Plan(
             command=self.command,
             inputs=paths,

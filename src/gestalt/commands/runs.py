@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import tyro
+
 from gestalt import citations
 from gestalt.run import listing, record, report
 
@@ -37,7 +39,7 @@ class Report:
 class Cite:
     """Print what to cite, as BibTeX."""
 
-    tasks: tuple[str, ...] = ()
+    tasks: tyro.conf.Positional[tuple[str, ...]] = ()
     """Names of tasks; all when none is given."""
 
 

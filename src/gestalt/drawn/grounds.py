@@ -75,7 +75,7 @@ def grass(x: Tensor, y: Tensor, seed: int) -> Surface:
     """A mown field: layers of leaning blades over dark soil, with a few straws."""
     patch = fractal(x * 2.2, y * 2.2, seed, 3)
     sway = noise(x * 3, y * 3, seed + 9) * 0.05
-    best = torch.full(torch.broadcast_shapes(x.shape, y.shape), -0.15)
+    best = torch.full_like(x + y, -0.15)
     hue = torch.zeros(())
     for layer, (lean, rise) in enumerate(((0.10, 0.99), (0.62, 0.78), (-0.55, 0.83), (0.95, 0.3), (-0.92, 0.4))):
         along = x * lean + y * rise + layer * 3.1

@@ -43,9 +43,9 @@ class Surface(NamedTuple):
 # Fields
 #
 # Nearly all of a scene's time goes into the two hashes below, so they are written in place and with constants that are
-# tensors: a Python number costs torch more to convert than the arithmetic does. There is no floor, sqrt, sin or cos of
-# a field in this package: torch splits those over threads however small the field, and two threads on fields of ten
-# thousand numbers are up to fifty times slower than one when another job holds a core. frac, rsqrt and hypot stay whole.
+# tensors: a Python number costs torch more to convert than the arithmetic does. No field in this package meets floor,
+# sqrt, sin or cos: torch splits those over threads however small the field is, and where another job holds a core two
+# threads on ten thousand numbers are fifty times slower than one. frac, rsqrt and hypot are not split.
 
 
 def _whole(value: int) -> Tensor:
@@ -154,7 +154,7 @@ def cells(x: Tensor, y: Tensor, seed: int, jitter: float = 0.9) -> tuple[Tensor,
     spread, grain = torch.tensor(jitter * 2.0**-32), torch.tensor(2.0**20)
     # A squared distance and the cell's number packed in one integer: the two smallest come out of min and max.
     far = torch.iinfo(torch.int32).max
-    first = second = torch.full(torch.broadcast_shapes(x.shape, y.shape), far, dtype=torch.int32)
+    first = second = torch.full_like(fx + fy, far, dtype=torch.int32)
     offsets = [(i + 0.5 - fx, hx) for i, hx in columns]
     for j, hy in lines:
         oy = j + 0.5 - fy

@@ -31,10 +31,10 @@ class Patch:
     """How A's colours enter: matched to B's histogram, channel by channel, or kept as they are."""
 
     guidance: float = 3.0
-    """Weight of the guidance channels (tone and figure-ground, both as ranks) at the coarsest level; 0 turns them off.
+    """Weight of the guidance channels (tone, rarity of colour, figure-ground) at the coarsest level; 0 turns them off.
     More keeps A's arrangement more strictly."""
 
-    decay: float = 0.6
+    decay: float = 0.8
     """Factor on the guidance weight from one level to the next finer one, 0 to 1."""
 
     completeness: float = 0.05

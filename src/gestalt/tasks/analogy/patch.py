@@ -5,10 +5,10 @@ replaced by its nearest patch of B (`patchwork.synthesis`). The level at which A
 dial: patches of fixed size cover much of a small picture and little of a large one, so what A arranges above its
 level is kept, and what lies below comes from B.
 
-By colour alone the search soon drifts to a copy of B, whose patches fit each other perfectly. Two guidance channels
-hold the arrangement of A: the rank of a pixel's luminance, and the rank of its distance from the picture's median
-colour (objects are rarer than ground, so far-out colours mark figures). Ranks mean the same in both pictures:
-A's brightest tenth looks for patches in B's brightest tenth. Their weight decays from level to level, so they place
+By colour alone the search soon drifts to a copy of B, whose patches fit each other perfectly. Three guidance channels
+hold the arrangement of A: the rank of a pixel's luminance, the rank of its distance from the picture's median colour
+(rare colours mark figures), and figure-ground (`figure`). They mean the same in both pictures: A's brightest tenth
+looks for patches in B's brightest tenth, A's figures for B's. Their weight decays from level to level, so they place
 things and leave texture alone.
 
 Style, texture and glyph transfer and sketch-to-image are settings of this function (`recipes`).
@@ -34,6 +34,7 @@ from gestalt.ops.stats import luminance, match_histogram, ranks
 from gestalt.patchwork.synthesis import Level, synthesize
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy.config import Patch
+from gestalt.tasks.analogy.figure import figure_ground
 from gestalt.tasks.analogy.measures import two_sided
 
 
@@ -54,11 +55,11 @@ def guidance(image: Tensor) -> Tensor:
         image: (1, 3, H, W).
 
     Returns:
-        (1, 2, H, W) in [-1, 1]: rank of the luminance; rank of the distance from the median colour.
+        (1, 3, H, W) in [-1, 1]: rank of the luminance; rank of the distance from the median colour; figure or ground.
     """
     median = image.flatten(2).median(dim=2).values[..., None, None]
     distance = (image - median).square().sum(dim=1, keepdim=True).sqrt()
-    return torch.cat([ranks(luminance(image)), ranks(distance)], dim=1)
+    return torch.cat([ranks(luminance(image)), ranks(distance), figure_ground(image)], dim=1)
 
 
 def check(a: Tensor, b: Tensor, settings: Patch) -> None:

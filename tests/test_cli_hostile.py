@@ -1,0 +1,328 @@
+"""The files, folders and disks that the world gives to the program: all of `media.hostile`, through `gestalt` itself."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gestalt import cli
+from media.children import run_in_child
+from media.conftest import open_folder, small_disk
+from media.hostile import BAD, ODD_BUT_VALID, Case, textured
+
+__all__ = ["open_folder", "small_disk"]  # fixtures
+
+SIZE = 24
+SMALL = ("--size", str(SIZE), "--iterations", "1", "--coarsest", "8", "--threads", "1", "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in an empty folder, wait for no disk and for no pipe, and leave the threads as they were."""
+
+    def give_up(*_: object) -> None:
+        pytest.fail("the test hangs")  # no Exception, so that the program does not take it for its own
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+    threads, kernels = torch.get_num_threads(), numba.get_num_threads()
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+    torch.set_num_threads(threads)
+    numba.set_num_threads(kernels)
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """An empty folder for the case's file."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good picture, 20 x 16."""
+    path = tmp_path_factory.mktemp("other") / "other.png"
+    textured(20, 16).save(path)
+    return path
+
+
+def by_name(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+def answer(*argv: str | Path) -> tuple[int, str, str]:
+    """The exit code of a command line, what it prints, and what it complains of."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = cli.run([str(word) for word in argv])
+    return code, out.getvalue(), err.getvalue()
+
+
+def assert_refused(argv: Sequence[str | Path], *words: str) -> None:
+    """The user's mistake is told in one short line with these words in it."""
+    code, out, err = answer(*argv)
+    assert code == 2, err
+    assert out == ""
+    assert_one_line(err, *words)
+
+
+def assert_one_line(err: str, *words: str) -> None:
+    assert err.startswith("gestalt: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert err.rstrip("\n").isprintable()
+    assert len(err) < 320
+    for word in words:
+        assert word in err
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """(H, W) of a picture that can be read to its end."""
+    with Image.open(picture) as opened:
+        opened.load()
+        return opened.height, opened.width
+
+
+# -- pictures ----------------------------------------------------------------------------------------------
+
+
+@by_name(ODD_BUT_VALID)
+def test_odd_pictures_are_worked_on(case: Case, given: Path, other: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = answer("analogy", "make", case.make(given), other, *SMALL, "--out", "run")
+    assert (code, err) == (0, "")
+    assert out == f"{Path('run').absolute()}\n"
+    assert capfd.readouterr() == ("", ""), "a library speaks to the terminal"
+    assert case.size is not None
+    reduction = max(1.0, max(case.size) / SIZE)
+    expected = tuple(max(1, round(side / reduction)) for side in case.size)
+    assert size_of(Path("run/outputs/a2b.png")) == expected
+    assert size_of(Path("run/outputs/b2a.png")) == (16, 20)
+    assert json.loads(Path("run/metrics.json").read_text())["seconds"] > 0
+
+
+@by_name(BAD)
+@pytest.mark.parametrize("place", ["first", "second"])
+def test_bad_files_are_refused(
+    place: str, case: Case, given: Path, other: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = case.make(given)
+    pictures = (path, other) if place == "first" else (other, path)
+    assert_refused(["analogy", "make", *pictures, *SMALL, "--out", "run"], path.name[-60:])
+    assert capfd.readouterr() == ("", ""), "a library speaks to the terminal"
+    assert os.listdir(tmp_path) == ["given"]
+
+
+def test_without_out_a_bad_file_leaves_nothing_either(given: Path, other: Path, tmp_path: Path) -> None:
+    assert_refused(["analogy", "make", other, given / "gone.png", *SMALL], "gone.png")
+    assert os.listdir(tmp_path) == ["given"]
+
+
+@by_name([case for case in BAD if case.name in {"missing", "dangling_link", "named_pipe", "socket", "device"}])
+def test_a_dry_run_neither_hangs_nor_believes(case: Case, given: Path, other: Path) -> None:
+    path = case.make(given)
+    assert_refused(["analogy", "make", path, other, "--dry-run"], path.name)
+
+
+def test_a_picture_with_itself_and_with_its_twin(given: Path) -> None:
+    textured(20, 16).save(given / "a.png")
+    shutil.copy(given / "a.png", given / "twin.png")
+    for name in ("a", "twin"):
+        code, _, err = answer("analogy", "make", given / "a.png", given / f"{name}.png", *SMALL, "--out", name)
+        assert (code, err) == (0, "")
+    results = [[Path(name, "outputs", file).read_bytes() for file in ("a2b.png", "b2a.png")] for name in ("a", "twin")]
+    assert results[0] == results[1]
+    assert results[0][0] == results[0][1], "both directions are the same"
+    assert size_of(Path("a/outputs/a2b.png")) == (16, 20)
+
+
+def test_names_of_every_kind(tmp_path: Path) -> None:
+    folder = tmp_path / "gr\u00fc\u00dfe \u732b 100% {x}"
+    folder.mkdir()
+    for name in ("-a b.png", "\u00e9'\"#?.png"):
+        textured(20, 16).save(folder / name)
+    run = folder / "l\u00e4ufe und mehr" / "der \u732b 1"
+    code, out, err = answer(
+        *("analogy", "make", folder / "-a b.png", folder / "\u00e9'\"#?.png", *SMALL, "--out", run),
+    )
+    assert (code, out, err) == (0, f"{run}\n", "")
+    assert size_of(run / "outputs" / "a2b.png") == (16, 20)
+    assert answer("report", run) == (0, f"{run / 'report.html'}\n", "")
+    assert str(run) in answer("runs", "--root", folder)[1]
+
+
+def test_a_relative_name_that_begins_with_a_dash(tmp_path: Path, other: Path) -> None:
+    textured(20, 16).save(tmp_path / "-a.png")
+    code, _, err = answer("analogy", "make", *SMALL, "--out", "run", "--", "-a.png", other)
+    assert (code, err) == (0, "")
+
+
+# -- places to write to ------------------------------------------------------------------------------------
+
+
+def test_an_output_path_that_is_a_file(other: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear reader")
+    for out in ("letter.txt", "letter.txt/run"):
+        for flags in ((), ("--overwrite",)):
+            assert_refused(["analogy", "make", other, other, *SMALL, "--out", out, *flags], "letter.txt", "--out")
+    assert (tmp_path / "letter.txt").read_text() == "Dear reader"
+    assert os.listdir(tmp_path) == ["letter.txt"]
+
+
+def test_an_output_path_that_is_too_long(other: Path, tmp_path: Path) -> None:
+    assert_refused(["analogy", "make", other, other, *SMALL, "--out", "x" * 300], "ame too long")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_damaged_run(tmp_path: Path) -> None:
+    for content in ("", "{", "[]", '{"gestalt": "0.1.0"}', '{"gestalt": "0", "command": "x", "status": "stopped"}'):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / "run.json").write_text(content)
+        assert_refused(["resume", "run"], "run.json")
+    assert answer("runs", "--root", ".")[0] == 0
+
+
+def as_nobody(*argv: str | Path) -> tuple[int, str, str]:
+    """`answer` as a user without rights."""
+    code, out, err = json.loads(run_in_child(lambda: json.dumps(answer(*argv)), unprivileged=True))
+    return code, out, err
+
+
+def test_a_folder_that_may_not_be_written_to(
+    other: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(other, open_folder / "a.png")
+    (open_folder / "a.png").chmod(0o644)
+    open_folder.chmod(0o555)
+    monkeypatch.chdir(open_folder)
+    for flags in (("--out", open_folder / "run"), ("--out", open_folder), ()):
+        code, out, err = as_nobody("analogy", "make", "a.png", "a.png", *SMALL, *flags)
+        assert (code, out) == (2, "")
+        assert_one_line(err, str(open_folder))
+    assert os.listdir(open_folder) == ["a.png"]
+
+
+def test_a_picture_that_may_not_be_read(other: Path, open_folder: Path) -> None:
+    shutil.copy(other, open_folder / "secret.png")
+    (open_folder / "secret.png").chmod(0)
+    (open_folder / "open").mkdir()
+    (open_folder / "open").chmod(0o777)
+    code, out, err = as_nobody(
+        *("analogy", "make", open_folder / "secret.png", open_folder / "secret.png", *SMALL),
+        *("--out", open_folder / "open" / "run"),
+    )
+    assert (code, out) == (2, "")
+    assert_one_line(err, "secret.png")
+    assert os.listdir(open_folder / "open") == []
+
+
+def test_a_run_that_may_not_be_changed(other: Path, open_folder: Path) -> None:
+    """`report` and `resume` of somebody else's run."""
+    run = open_folder / "run"
+    assert answer("analogy", "make", other, other, *SMALL, "--out", run)[0] == 0
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"status": "stopped"}))
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    for command in ("report", "resume"):
+        code, out, err = as_nobody(command, run)
+        assert (code, out) == (2, "")
+        assert_one_line(err, str(run))
+
+
+# -- disks -------------------------------------------------------------------------------------------------
+
+
+def limited(most: int, *argv: str | Path) -> tuple[int, str, str]:
+    """`answer` where no file may have more than `most` bytes."""
+
+    def act() -> str:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        return json.dumps(answer(*argv))
+
+    code, out, err = json.loads(run_in_child(act))
+    return code, out, err
+
+
+def test_a_limit_met_in_the_middle_stops_a_run_that_can_be_resumed(given: Path, tmp_path: Path) -> None:
+    textured(20, 16).save(given / "a.png")
+    textured(160, 160).save(given / "b.png")  # at 96 pixels, 27 kB
+    argv = ["analogy", "make", given / "a.png", given / "b.png", *SMALL, "--size", "96"]
+    code, out, err = limited(12_000, *argv, "--out", "run")
+    assert (code, out) == (3, "")
+    assert_one_line(err, "no space left", f"then resume {tmp_path / 'run'}")
+    assert size_of(tmp_path / "run" / "outputs" / "a.png") == (16, 20), "what was finished stays"
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped"
+    assert answer("resume", "run", "--quiet") == (0, f"{tmp_path / 'run'}\n", "")
+    assert answer(*argv, "--out", "straight")[0] == 0
+    for path in (tmp_path / "straight" / "outputs").iterdir():
+        assert (tmp_path / "run" / "outputs" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_limit_met_before_the_run_begins_is_the_users_mistake(other: Path, tmp_path: Path) -> None:
+    code, out, err = limited(100, "analogy", "make", other, other, *SMALL, "--out", "run")
+    assert (code, out) == (2, "")
+    assert_one_line(err, str(tmp_path / "run"), "--out")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def fill(disk: Path, *, leave: int) -> None:
+    """Fill a disk up to `leave` bytes."""
+    with open(disk / "filler", "wb", buffering=0) as filler:
+        with contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(512))
+        filler.truncate(max(0, filler.tell() - leave))
+
+
+def test_a_disk_that_fills_up_stops_a_run_that_can_be_resumed(other: Path, small_disk: Path, tmp_path: Path) -> None:
+    fill(small_disk, leave=24 << 10)
+    argv = ["analogy", "make", other, other, *SMALL]
+    code, out, err = answer(*argv, "--out", small_disk / "run")
+    assert (code, out) == (3, "")
+    assert_one_line(err, "no space left", f"then resume {small_disk / 'run'}")
+    assert not list((small_disk / "run").rglob("*.tmp"))
+    (small_disk / "filler").unlink()
+    shutil.move(small_disk / "run", "run")  # a whole run does not fit
+    assert answer("resume", "run", "--quiet") == (0, f"{tmp_path / 'run'}\n", "")
+    assert answer(*argv, "--out", "straight")[0] == 0
+    for path in (tmp_path / "straight" / "outputs").iterdir():
+        assert (tmp_path / "run" / "outputs" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_disk_that_is_full_from_the_start_is_the_users_mistake(other: Path, small_disk: Path) -> None:
+    fill(small_disk, leave=0)
+    assert_refused(["analogy", "make", other, other, *SMALL, "--out", small_disk / "run"], "No space left", "--out")
+    assert not (small_disk / "run" / "run.json").exists()
+
+
+def test_a_report_that_finds_no_space(other: Path, small_disk: Path) -> None:
+    assert answer("analogy", "make", other, other, *SMALL, "--out", "run")[0] == 0
+    (small_disk / "run").mkdir()
+    shutil.copy("run/run.json", small_disk / "run")
+    fill(small_disk, leave=0)
+    assert_refused(["report", small_disk / "run"], "no space left")
+
+
+def test_noise_is_what_the_limits_think_it_is() -> None:
+    """The tests above rely on `textured` being hard to compress."""
+    data = io.BytesIO()
+    textured(96, 96).save(data, "PNG")
+    assert len(data.getvalue()) > 24_000
+    assert np.asarray(textured(8, 8)).std() > 50
