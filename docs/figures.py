@@ -18,6 +18,8 @@ from gestalt import recipes
 from gestalt.drawn import objects
 from gestalt.media import image
 from gestalt.media.sheet import contact_sheet
+from gestalt.ops.pyramid import fit_long_side
+from gestalt.ops.resize import resize
 from gestalt.ops.stats import match_histogram
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import patch
@@ -97,10 +99,10 @@ def presets() -> None:
 
 def dial() -> None:
     """Every start level, with and without guidance."""
-    a, b = drawn("scattered", "oranges"), drawn("ring", "pebbles", 1)
-    settings = dataclasses.replace(recipes.analogy_patch("fast"), size=128)
-    a, b = patch.working_size(a, settings), patch.working_size(b, settings)
-    write("dial.jpg", patch.sweep(a, b, settings, run=NullRun(), name="a2b"))
+    settings = dataclasses.replace(recipes.analogy_patch("fast"), size=128, ratio=0.6)
+    a, b = (patch.working_size(image.read(PICTURES / name), settings) for name in ("oranges.jpg", "pebbles.jpg"))
+    sheet = patch.sweep(a, b, settings, run=NullRun(), name="a2b")
+    write("dial.jpg", resize(sheet, fit_long_side(sheet.shape[2:], 1100)))
 
 
 def failures() -> None:
