@@ -1,4 +1,4 @@
-"""The files, folders and disks that the world gives to the program: all of `media.hostile`, through `gestalt` itself."""
+"""What the world gives to the program: all of `media.hostile`, and bad places to write to, through `gestalt` itself."""
 
 from __future__ import annotations
 
@@ -186,7 +186,11 @@ def test_an_output_path_that_is_a_file(other: Path, tmp_path: Path) -> None:
 
 
 def test_an_output_path_that_is_too_long(other: Path, tmp_path: Path) -> None:
-    assert_refused(["analogy", "make", other, other, *SMALL, "--out", "x" * 300], "ame too long")
+    code, out, err = answer("analogy", "make", other, other, *SMALL, "--out", "x" * 300)
+    assert (code, out) == (2, "")
+    assert err.startswith("gestalt: cannot make the run folder ")
+    assert err.endswith("name too long; choose another with --out\n")
+    assert err.count("\n") == 1
     assert os.listdir(tmp_path) == []
 
 
@@ -204,9 +208,7 @@ def as_nobody(*argv: str | Path) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_a_folder_that_may_not_be_written_to(
-    other: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_may_not_be_written_to(other: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(other, open_folder / "a.png")
     (open_folder / "a.png").chmod(0o644)
     open_folder.chmod(0o555)
@@ -234,11 +236,12 @@ def test_a_picture_that_may_not_be_read(other: Path, open_folder: Path) -> None:
 
 def test_a_run_that_may_not_be_changed(other: Path, open_folder: Path) -> None:
     """`report` and `resume` of somebody else's run."""
-    run = open_folder / "run"
-    assert answer("analogy", "make", other, other, *SMALL, "--out", run)[0] == 0
+    run, picture = open_folder / "run", open_folder / "a.png"
+    shutil.copy(other, picture)
+    assert answer("analogy", "make", picture, picture, *SMALL, "--out", run)[0] == 0
     record = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(record | {"status": "stopped"}))
-    for path in (run, *run.rglob("*")):
+    for path in open_folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     for command in ("report", "resume"):
         code, out, err = as_nobody(command, run)
@@ -249,22 +252,23 @@ def test_a_run_that_may_not_be_changed(other: Path, open_folder: Path) -> None:
 # -- disks -------------------------------------------------------------------------------------------------
 
 
-def limited(most: int, *argv: str | Path) -> tuple[int, str, str]:
-    """`answer` where no file may have more than `most` bytes."""
-
-    def act() -> str:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        return json.dumps(answer(*argv))
-
-    code, out, err = json.loads(run_in_child(act))
-    return code, out, err
+@contextlib.contextmanager
+def limited(most: int) -> Iterator[None]:
+    """No file may have more than `most` bytes: what writes on meets an error as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_limit_met_in_the_middle_stops_a_run_that_can_be_resumed(given: Path, tmp_path: Path) -> None:
     textured(20, 16).save(given / "a.png")
     textured(160, 160).save(given / "b.png")  # at 96 pixels, 27 kB
     argv = ["analogy", "make", given / "a.png", given / "b.png", *SMALL, "--size", "96"]
-    code, out, err = limited(12_000, *argv, "--out", "run")
+    with limited(12_000):
+        code, out, err = answer(*argv, "--out", "run")
     assert (code, out) == (3, "")
     assert_one_line(err, "no space left", f"then resume {tmp_path / 'run'}")
     assert size_of(tmp_path / "run" / "outputs" / "a.png") == (16, 20), "what was finished stays"
@@ -276,7 +280,8 @@ def test_a_limit_met_in_the_middle_stops_a_run_that_can_be_resumed(given: Path, 
 
 
 def test_a_limit_met_before_the_run_begins_is_the_users_mistake(other: Path, tmp_path: Path) -> None:
-    code, out, err = limited(100, "analogy", "make", other, other, *SMALL, "--out", "run")
+    with limited(100):
+        code, out, err = answer("analogy", "make", other, other, *SMALL, "--out", "run")
     assert (code, out) == (2, "")
     assert_one_line(err, str(tmp_path / "run"), "--out")
     assert not (tmp_path / "run" / "run.json").exists()
