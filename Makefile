@@ -5,11 +5,11 @@ check:  ## style, types, layers, quick tests: under two minutes
 	uv run ruff check .
 	uv run pyright
 	uv run lint-imports
-	uv run pytest -m "not slow"
+	uv run pytest
 
 test:  ## everything continuous integration runs
 	uv run lint-imports
-	uv run pytest -m "not slow"
+	uv run pytest
 
 proofs:  ## long and statistical proofs, resumable, tens of minutes
 	uv run pytest -m slow -rA

@@ -34,7 +34,7 @@ from gestalt.run import journal
 pytestmark = pytest.mark.slow
 
 MAIN = "from gestalt import cli; cli.main()"
-FLAGS = ("--size", "256", "--iterations", "24", "--threads", "2")
+FLAGS = ("--size", "160", "--iterations", "100", "--threads", "2")
 LEAST_S = 30.0  # what the job must last for the proof to mean something
 LIVES, KILLS = 4, 5  # at steps: kills in each life
 RANDOM_KILLS = 20
