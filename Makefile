@@ -15,4 +15,4 @@ proofs:  ## long and statistical proofs, resumable, tens of minutes
 	uv run pytest -m slow -rA
 
 bench:  ## ratios of time and quality, side by side in one run
-	uv run python benchmarks/analogy.py
+	uv run python benchmarks/analogy.py drawn

@@ -446,7 +446,10 @@ def test_a_signal_stops_a_process_that_can_be_resumed(
     assert child.returncode == 3
     assert out == ""
     name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-    assert re.fullmatch(rf"gestalt: stopped by {name} after step \d+ of \d+ of a2b", err.splitlines()[-1])
+    assert re.fullmatch(
+        rf"gestalt: stopped by {name} after step \d+ of \d+ of a2b; go on with: gestalt resume \S+",
+        err.splitlines()[-1],
+    )
     assert "Traceback" not in err
     assert status(tmp_path, capsys) == "stopped"
     assert cli.run(["resume", "run", "--quiet"]) == 0

@@ -110,7 +110,7 @@ def run(argv: Sequence[str]) -> int:
         _drop_output()  # whoever read our output went away: nothing is left to say
         return DONE
     except KeyboardInterrupt as stop:
-        return _fail(str(stop) or "stopped", STOPPED, argv)
+        return _fail(str(stop) or "stopped before a run was begun; nothing was made", STOPPED, argv)
     except Exception as error:
         from gestalt.run.stop import is_disk_full
 
@@ -306,7 +306,7 @@ def _unknown(argv: list[str]) -> str:
     import difflib
 
     asked = " ".join(word for word in argv[:2] if not word.startswith("-")) or argv[0]
-    near = difflib.get_close_matches(asked, COMMANDS, n=1, cutoff=0.4) or difflib.get_close_matches(
+    near = difflib.get_close_matches(asked, COMMANDS, n=1, cutoff=0.6) or difflib.get_close_matches(
         argv[0], COMMANDS, n=1
     )
     verbs = [name for name in COMMANDS if name.startswith(f"{argv[0]} ")]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
 class Pair:
     """Make B's appearance in A's arrangement (a2b.png), and the reverse (b2a.png)."""
 
-    a: Path
+    a: Annotated[Path, tyro.conf.arg(metavar="A")]
     """First picture."""
 
-    b: Path
+    b: Annotated[Path, tyro.conf.arg(metavar="B")]
     """Second picture."""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from gestalt import citations
 from gestalt.run import record, threads
@@ -17,7 +19,7 @@ from gestalt.run.progress import Progress
 class Options:
     """Options of every command that makes something."""
 
-    out: Path | None = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """The run folder to make; by default a new one in ./runs."""
 
     seed: int = 0
@@ -39,7 +41,7 @@ class Options:
     """Say nothing but errors and, at the end, the run folder."""
 
     dry_run: bool = False
-    """Check everything, print what would be done, and do nothing."""
+    """Check the flags and that the inputs exist, print what would be done, and do nothing."""
 
     overwrite: bool = False
     """Replace the run that lies in --out."""

@@ -356,8 +356,9 @@ class Run(NullRun):
         with contextlib.suppress(OSError, ValueError):
             self._update(status=status, reason=reason, ended=record.now())
             self._index.flush()
-        if is_full:
-            raise Stopped(f"{reason}; free some, then resume {self.path}") from error
+        if status == "stopped":
+            first = "free some, then " if is_full else ""
+            raise Stopped(f"{reason}; {first}go on with: gestalt resume {self.path}") from error
 
     def _write_log(self, text: str) -> None:
         """Append to log.txt, as well as the disk allows: no run fails for its log."""

@@ -19,8 +19,8 @@ class Patch:
 
     start: int = 0
     """Pyramid level to begin at: the structure/appearance dial. 0 is the coarsest and leaves B's patches the most
-    freedom; higher levels keep more of A. It turns widely with --guidance 0; guidance itself holds A's arrangement
-    at every level. --sweep shows both."""
+    freedom; higher levels keep more of A. It turns widely where guidance is 0; guidance itself holds A's arrangement
+    at every level. A sweep shows both."""
 
     patch: int = 7
     """Side of the square patches, in pixels, at every level."""

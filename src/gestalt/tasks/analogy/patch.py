@@ -161,6 +161,7 @@ def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun) 
         rows,
         row_labels=["A to B", "B to A"],
         col_labels=["arrangement", "appearance", "histogram match", "analogy"],
+        cell=min(256, max(*a.shape[2:], *b.shape[2:])),
     )
     run.image("sheet.png", sheet, "Both directions beside histogram matching", kind="sheet")
     return results
@@ -198,6 +199,7 @@ def sweep(structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int =
         row_labels=["no guidance", "guidance"],
         col_labels=[f"start {start}" for start in range(count)],
         captions=captions,
+        cell=min(256, max(structure.shape[2:])),
     )
     caption = "Every start level; E is the edge correlation with the arrangement / with the appearance"
     run.image(f"sweep_{name}.png", sheet, caption, kind="sheet")
