@@ -79,7 +79,7 @@ def check(a: Tensor, b: Tensor, settings: Patch) -> None:
 
 
 def transfer(
-    structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int = 0, run: NullRun, name: str
+    structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun(), name: str
 ) -> Tensor:
     """One direction: the arrangement of `structure` in patches of `appearance`.
 
@@ -125,7 +125,7 @@ def transfer(
     ).clamp(-1, 1)
 
 
-def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun) -> dict[str, Tensor]:
+def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun()) -> dict[str, Tensor]:
     """Both directions of a pair, measured beside the nulls, with a contact sheet (and with `settings.sweep` the dial).
 
     Args:
@@ -167,7 +167,9 @@ def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun) 
     return results
 
 
-def sweep(structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int = 0, run: NullRun, name: str) -> Tensor:
+def sweep(
+    structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun(), name: str
+) -> Tensor:
     """The whole structure/appearance dial as one contact sheet: a column per start level, with and without guidance.
 
     Args:
