@@ -270,7 +270,7 @@ def test_a_limit_met_in_the_middle_stops_a_run_that_can_be_resumed(given: Path, 
     with limited(12_000):
         code, out, err = answer(*argv, "--out", "run")
     assert (code, out) == (3, "")
-    assert_one_line(err, "no space left", f"then resume {tmp_path / 'run'}")
+    assert_one_line(err, "no space left", f"go on with: gestalt resume {tmp_path / 'run'}")
     assert size_of(tmp_path / "run" / "outputs" / "a.png") == (16, 20), "what was finished stays"
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped"
     assert answer("resume", "run", "--quiet") == (0, f"{tmp_path / 'run'}\n", "")
@@ -301,7 +301,7 @@ def test_a_disk_that_fills_up_stops_a_run_that_can_be_resumed(other: Path, small
     argv = ["analogy", "make", other, other, *SMALL]
     code, out, err = answer(*argv, "--out", small_disk / "run")
     assert (code, out) == (3, "")
-    assert_one_line(err, "no space left", f"then resume {small_disk / 'run'}")
+    assert_one_line(err, "no space left", f"go on with: gestalt resume {small_disk / 'run'}")
     assert not list((small_disk / "run").rglob("*.tmp"))
     (small_disk / "filler").unlink()
     shutil.move(small_disk / "run", "run")  # a whole run does not fit

@@ -10,7 +10,7 @@ from gestalt.tasks.analogy.figure import figure_ground
 
 def test_discs_on_a_plain_ground_are_figures():
     y, x = torch.meshgrid(torch.arange(60), torch.arange(80), indexing="ij")
-    discs = (((y - 20) ** 2 + (x - 20) ** 2) < 90) | (((y - 40) ** 2 + (x - 60) ** 2) < 90)
+    discs = (((y - 20) ** 2 + (x - 20) ** 2) < 196) | (((y - 40) ** 2 + (x - 60) ** 2) < 196)
     for figure, ground in ((1.0, -1.0), (-0.8, 0.3)):
         image = torch.where(discs, figure, ground).expand(1, 3, -1, -1)
         found = figure_ground(image)[0, 0] > 0
