@@ -7,7 +7,7 @@ check:  ## style, types, layers, quick tests: under two minutes
 	uv run lint-imports
 	uv run pytest
 
-test:  ## everything continuous integration runs
+test:  ## layers and quick tests; .ci/run adds style and types
 	uv run lint-imports
 	uv run pytest
 

@@ -130,7 +130,9 @@ def resume(asked: Resume) -> int:
     from gestalt.commands.job import Job, Options
     from gestalt.run import record
 
-    plan = record.plan_of(record.read(asked.run))
+    content = record.read(asked.run)
+    record.check_resumable(asked.run, content)
+    plan = record.plan_of(content)
     maker = COMMANDS.get(plan.command)
     if not isinstance(maker, Maker) or plan.engine not in maker.recipes:
         raise ValueError(f"{asked.run} was made by '{plan.command}', which this version of gestalt does not have")
@@ -167,6 +169,10 @@ def _dispatch(argv: list[str]) -> int:
         print("gestalt", record.VERSION)
         return DONE
     name = next((name for name in (" ".join(argv[:2]), argv[0]) if name in COMMANDS), None)
+    verbs = [name for name in COMMANDS if name.startswith(f"{argv[0]} ")]
+    if name is None and verbs and argv[1:] in (["-h"], ["--help"]):
+        print("\n".join(f"gestalt {verb}  {COMMANDS[verb].summary}" for verb in verbs))
+        return DONE
     if name is None:
         raise ValueError(_unknown(argv))
     command, rest = COMMANDS[name], argv[len(name.split()) :]

@@ -56,6 +56,10 @@ def test_a_constant_stays_constant_and_the_same_size_is_untouched():
     torch.testing.assert_close(resize(torch.full((1, 1, 13, 17), 0.3), (50, 4)), torch.full((1, 1, 50, 4), 0.3))
 
 
+def test_no_channels_stay_no_channels():
+    assert resize(torch.zeros(1, 0, 8, 9), (4, 5)).shape == (1, 0, 4, 5)
+
+
 @pytest.mark.parametrize("size", [(5,), (5, 5, 5), (0, 5)])
 def test_a_size_that_does_not_fit_is_refused(size):
     with pytest.raises(ValueError, match="resize got"):

@@ -55,6 +55,8 @@ class Options:
         Raises:
             ValueError: one sentence naming the option.
         """
+        if self.overwrite and self.out is None:
+            raise ValueError("--overwrite replaces the run in --out: name the folder with --out")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"--seed must lie between 0 and 2147483647, got {self.seed}")
         if not 0 <= self.threads <= 1024:

@@ -34,6 +34,8 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
         )
     if min(size) < 1 or min(x.shape[2:]) < 1:
         raise ValueError(f"resize got lengths {tuple(x.shape[2:])} -> {tuple(size)}: every length must be at least 1")
+    if x.shape[0] * x.shape[1] == 0:  # no channels (guidance turned off) are as good as any
+        return x.new_empty(*x.shape[:2], *size)
     for axis, length in enumerate(size, start=2):
         if x.shape[axis] != length:
             x = _resize_axis(x, axis, length)

@@ -4,12 +4,9 @@ import dataclasses
 
 from gestalt import recipes
 from gestalt.drawn import objects
-from gestalt.metrics.edges import edge_correlation
 from gestalt.run.service import NullRun
 from gestalt.studies.config import Demo
 from gestalt.tasks.analogy import patch
-
-PAIRS = (("scattered", "oranges", "ring", "marbles"),)
 
 
 def make(settings: Demo, *, seed: int = 0, run: NullRun) -> None:
@@ -28,6 +25,5 @@ def _analogy(settings: Demo, seed: int, run: NullRun) -> None:
     size = (round(settings.size * 3 / 4), settings.size)
     first, second = objects.pair(size=size, seed=seed)
     fast = dataclasses.replace(recipes.analogy_patch("fast"), size=settings.size)
-    results = patch.make(first.image, second.image, fast, seed=seed, run=run)
+    patch.make(first.image, second.image, fast, seed=seed, run=run)
     patch.sweep(first.image, second.image, fast, seed=seed, run=run, name="a2b")
-    run.measure(analogy_edges=edge_correlation(results["a2b"], first.image))

@@ -39,8 +39,8 @@ class Patch:
     """Factor on the guidance weight from one level to the next finer one, 0 to 1."""
 
     completeness: float = 0.05
-    """Alpha of the bidirectional weight, in squared colour difference; smaller presses more of B's patches into the
-    result; 0 turns it off."""
+    """Alpha of the bidirectional weight, in units of the search distance (mean squared difference, guidance
+    included); smaller presses more of B's patches into the result; 0 turns it off."""
 
     vote: Literal["mean", "median"] = "mean"
     """How overlapping patches are merged."""

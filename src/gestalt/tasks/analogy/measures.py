@@ -4,6 +4,7 @@ One side alone proves nothing. A copy of B has perfect patches and a copy of A p
 histogram keeps the edges and fools most patch statistics. So every result stands beside such nulls.
 """
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -26,7 +27,8 @@ def two_sided(
     Returns:
         For each candidate
         edges_structure, edges_appearance: edge correlation with either picture (wanted high, low);
-        coherence, completeness, swd: patch distances as ratios to those of the structure picture itself (low);
+        coherence, completeness, swd: patch distances as ratios to those of the structure picture itself (low), nan
+        where that has none because it looks just like the appearance;
         contrast: local contrast as a ratio to the appearance's (near 1).
     """
     null = _distances(structure, appearance, search)
@@ -34,11 +36,15 @@ def two_sided(
         name: {
             "edges_structure": edges.edge_correlation(output, structure),
             "edges_appearance": edges.edge_correlation(output, appearance),
-            **{key: value / max(null[key], 1e-9) for key, value in _distances(output, appearance, search).items()},
+            **{key: _ratio(value, null[key]) for key, value in _distances(output, appearance, search).items()},
             "contrast": edges.local_contrast(output, appearance),
         }
         for name, output in candidates.items()
     }
+
+
+def _ratio(value: float, null: float) -> float:
+    return value / null if null > 1e-5 else math.nan
 
 
 def _distances(output: Tensor, appearance: Tensor, search: Search) -> dict[str, float]:

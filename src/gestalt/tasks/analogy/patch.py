@@ -63,13 +63,13 @@ def guidance(image: Tensor) -> Tensor:
 
 
 def check(a: Tensor, b: Tensor, settings: Patch) -> None:
-    """See that both pictures have the level to start at.
+    """See that both pictures, of any size, have the level to start at.
 
     Raises:
         ValueError: one has not.
     """
     for image in (a, b):
-        _, _, height, width = working_size(image, settings).shape
+        height, width = fit_long_side(image.shape[2:], settings.size)
         count = len(ladder((height, width), settings.coarsest, settings.ratio))
         if settings.start >= count:
             raise ValueError(
@@ -97,15 +97,14 @@ def transfer(
     Raises:
         ValueError: the pyramid has no level `settings.start`.
     """
+    check(structure, structure, settings)
     sizes = level_sizes(structure, settings)
-    if settings.start >= len(sizes):
-        raise ValueError(f"start level {settings.start} is past the finest of {len(sizes)} levels")
     begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
     source_sizes = follow(appearance.shape[2:], sizes)
     sources = pyramid(appearance, source_sizes)
     query_guides, key_guides = (
-        pyramid(guidance(structure), sizes),
-        pyramid(guidance(appearance), source_sizes),
+        pyramid(guidance(image) if settings.guidance else image[:, :0], at)
+        for image, at in ((structure, sizes), (appearance, source_sizes))
     )
     levels = []
     for n, (source, query_guide, key_guide) in enumerate(zip(sources, query_guides, key_guides, strict=True)):
