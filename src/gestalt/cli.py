@@ -131,8 +131,8 @@ def resume(asked: Resume) -> int:
     from gestalt.run import record
 
     content = record.read(asked.run)
-    record.check_resumable(asked.run, content)
     plan = record.plan_of(content)
+    record.check_resumable(asked.run, content)
     maker = COMMANDS.get(plan.command)
     if not isinstance(maker, Maker) or plan.engine not in maker.recipes:
         raise ValueError(f"{asked.run} was made by '{plan.command}', which this version of gestalt does not have")
