@@ -400,4 +400,5 @@ def test_listing_and_reporting_need_no_torch(tmp_path: Path) -> None:
         "heavy = {'torch', 'numpy', 'numba', 'rich', 'safetensors'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
