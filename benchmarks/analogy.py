@@ -1,19 +1,22 @@
 """Quality of structural analogies on both sides, beside the nulls: the tables of docs/results/analogy.md.
 
     uv run python benchmarks/analogy.py pairs ../shared/data/pairs    real pairs, both directions
+    uv run python benchmarks/analogy.py images ../shared/data/images  12 random pairs of photographs, both directions
     uv run python benchmarks/analogy.py drawn                         drawn pairs with known masks
 
     uv run python benchmarks/analogy.py ablation ../shared/data/pairs what each part adds, on the tuning pairs only
 
-Each prints a Markdown table and the first two write a contact sheet into scratch/ (not committed). Patch measures use
-the exact search. `--only NAME ...` limits the pairs.
+Each prints a Markdown table and all but the last write a contact sheet into scratch/ (not committed). Patch measures use
+the exact search. `--only NAME ...` limits the pairs, `--size` is the long side.
 """
 
 import argparse
 import dataclasses
+import itertools
+import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -32,6 +35,7 @@ from gestalt.tasks.analogy.measures import two_sided
 
 SETTINGS = dataclasses.replace(recipes.analogy_patch("fast"), size=128)
 TUNED_ON = ("stones_bowls", "mosaic_glyph", "sketch_balloons")
+IMAGE_SEED, IMAGE_PAIRS = 0, 12
 MEASURES = ("edges_structure", "edges_appearance", "coherence", "completeness", "swd", "contrast")
 
 
@@ -45,6 +49,17 @@ def directions(folder: Path, only: list[str]) -> Iterator[tuple[str, Tensor, Ten
         yield f"{second} < {first}{mark}", b, a
 
 
+def random_directions(folder: Path) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Both directions of pairs drawn at random from a folder's pictures, those already too alike left out."""
+    pictures = {path.stem: patch.working_size(image.read(path), SETTINGS) for path in sorted(folder.iterdir())}
+    pairs = list(itertools.combinations(pictures, 2))
+    random.Random(IMAGE_SEED).shuffle(pairs)
+    apart = [(a, b) for a, b in pairs if edge_correlation(pictures[a], pictures[b]) <= 0.4]
+    for first, second in apart[:IMAGE_PAIRS]:
+        yield f"{first} < {second}", pictures[first], pictures[second]
+        yield f"{second} < {first}", pictures[second], pictures[first]
+
+
 def passes(measured: dict[str, float], between: float) -> tuple[bool, bool | None]:
     """The two clauses of the bar; the second is None where the givens themselves are too alike (E(A, B) > .4)."""
     gap = measured["edges_structure"] - measured["edges_appearance"]
@@ -56,17 +71,17 @@ def all_of(mark: tuple[bool, bool | None]) -> bool:
     return mark[0] and mark[1] is not False
 
 
-def real_pairs(folder: Path, only: list[str]) -> None:
+def real_pairs(pairs: Iterable[tuple[str, Tensor, Tensor]], sheet: str) -> None:
     """Five rows per direction: the two givens, two nulls, ours; then medians and the bar."""
     print("| arrangement < appearance | row | E(A) | E(B) | coherence | completeness | SWD | contrast |")
     print("|---|---|---|---|---|---|---|---|")
     rows: dict[str, list[dict[str, float]]] = {}
     cells, names, seconds, candidates = [], [], 0.0, {}
-    for name, a, b in directions(folder, only):
+    for name, a, b in pairs:
         began = time.perf_counter()
         ours = patch.transfer(a, b, SETTINGS, name=name)
         seconds += time.perf_counter() - began
-        plain = dataclasses.replace(SETTINGS, guidance=0.0)
+        plain = dataclasses.replace(SETTINGS, start=0, guidance=0.0, vote="mean")
         candidates = {
             "A": a,
             "B": b,
@@ -91,7 +106,7 @@ def real_pairs(folder: Path, only: list[str]) -> None:
         asked = sum(null["edges_appearance"] <= 0.4 for null in rows["A"])
         print(f"| {row} | {near} of {len(marks)} | {told} | {asked} | {sum(all_of(mark) for mark in marks)} |")
     print(f"\nours took {seconds:.1f} s in all (the first call compiles)")
-    save("pairs.png", cells, names, list(candidates))
+    save(sheet, cells, names, list(candidates))
 
 
 def object_pixels(result: Tensor, scene: objects.Scene) -> Tensor:
@@ -188,7 +203,7 @@ def save(name: str, cells: list[list[Tensor]], rows: list[str], columns: list[st
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["pairs", "drawn", "ablation"])
+    parser.add_argument("what", choices=["pairs", "images", "drawn", "ablation"])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=5)
@@ -197,7 +212,9 @@ def main() -> None:
     if asked.what != "drawn" and asked.folder is None:
         parser.error(f"'{asked.what}' needs the folder of the pairs")
     if asked.what == "pairs":
-        real_pairs(asked.folder, asked.only)
+        real_pairs(directions(asked.folder, asked.only), "pairs.png")
+    elif asked.what == "images":
+        real_pairs(random_directions(asked.folder), "images.png")
     elif asked.what == "ablation":
         ablation(asked.folder, asked.seeds)
     else:

@@ -27,11 +27,11 @@ def analogy_patch(preset: str) -> Patch:
         "fast": Patch(),
         "tiny": Patch(size=48, coarsest=12, iterations=2),
         "paper": Patch(
-            size=128, coarsest=14, iterations=10, colours="kept", guidance=0.0, completeness=0.005, search="exact"
+            size=128, coarsest=14, iterations=10, colours="kept", start=0, guidance=0.0, completeness=0.005, vote="mean", search="exact"
         ),
-        "style": Patch(coarsest=28, decay=0.7),
-        "texture": Patch(coarsest=28, decay=0.9),
-        "glyph": Patch(decay=0.7),
+        "style": Patch(coarsest=28),
+        "texture": Patch(coarsest=28, guidance=1.5),
+        "glyph": Patch(guidance=0.7),
         "sketch": Patch(completeness=0.02),
     }
     return choose(presets, preset)

@@ -18,10 +18,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gestalt.ops.patches import Patch, grid, unfold
+from gestalt.ops import jumpflood
+from gestalt.ops.patches import Patch, corners, cut, grid, unfold
+from gestalt.ops.trees import Leaves, leaves, principal_features
 
 MEMORY_BUDGET = 256 * 2**20
 """Bytes that one chunk of the exact search may take."""
+
+QUERIES, KEYS = 8192, 1024
+"""Patches in a chunk of the exact search, where the budget allows: measured best on CPUs with 32 MB of cache."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,9 @@ def exact(
 ) -> Field:
     """Compare every query patch with every key patch, as chunked matrix products. Any device.
 
+    The product alone says which key wins: with two more columns per patch, (q, |q|^2, 1) . (-2wk, w, w|k|^2) is
+    w |q - k|^2. What remains is one pass for the smallest, and a second one over the few queries that found better.
+
     Args:
         queries: (C, T, H, W) float32.
         keys: (C, T', H', W') float32.
@@ -61,30 +69,32 @@ def exact(
         budget: bytes of the largest chunk.
 
     Returns:
-        The field; among equally near keys the first.
+        The field; among equally near keys the first, up to rounding.
     """
     del start, seed
     query_grid, key_grid = _grids(queries, keys, patch, weight)
     query_rows, key_rows = _chunks(queries, keys, patch, budget)
-    # |q|^2 + |k|^2 - 2 q.k cancels badly far from the origin: move it into the middle of the keys.
+    # The product cancels badly far from the origin: move it into the middle of the keys.
     centre = keys.mean(dim=(1, 2, 3), keepdim=True)
     queries, keys = queries - centre, keys - centre
-    best_index = torch.empty(math.prod(query_grid), dtype=torch.int64, device=queries.device)
-    best_score = torch.full((math.prod(query_grid),), math.inf, device=queries.device)
-    distance = torch.empty_like(best_score)
+    best_index = torch.zeros(math.prod(query_grid), dtype=torch.int64, device=queries.device)
+    distance = torch.empty(math.prod(query_grid), device=queries.device)
     w_k = torch.ones(math.prod(key_grid), device=keys.device) if weight is None else weight.flatten()
+    # One buffer for all products: fresh memory for each would cost more than the product itself.
+    buffer = torch.empty(query_rows * query_grid[2] * key_rows * key_grid[2], device=queries.device)
     for q_at, q_nd in _blocks(queries, patch, query_rows):
-        some = slice(q_at, q_at + len(q_nd))
-        q_square = q_nd.square().sum(1, keepdim=True)
+        q_nd2 = torch.cat([q_nd, q_nd.square().sum(1, keepdim=True), torch.ones_like(q_nd[:, :1])], dim=1)
+        least = torch.full((len(q_nd),), math.inf, device=queries.device)
+        nearest = best_index[q_at : q_at + len(q_nd)]
         for k_at, k_nd in _blocks(keys, patch, key_rows):
-            w = w_k[k_at : k_at + len(k_nd)]
-            gaps = torch.addmm(q_square + k_nd.square().sum(1), q_nd, k_nd.T, alpha=-2)
-            score, nearest = gaps.clamp_(min=0).mul_(w).min(dim=1)
-            better = score < best_score[some]
-            best_score[some] = torch.where(better, score, best_score[some])
-            best_index[some] = torch.where(better, nearest + k_at, best_index[some])
+            w = w_k[k_at : k_at + len(k_nd), None]
+            k_nd2 = torch.cat([-2 * w * k_nd, w, w * k_nd.square().sum(1, keepdim=True)], dim=1)
+            scores = torch.mm(q_nd2, k_nd2.T, out=buffer[: len(q_nd) * len(k_nd)].view(len(q_nd), len(k_nd)))
+            better = (scores.amin(1) < least).nonzero()[:, 0]
+            found = scores[better].min(dim=1)
+            least[better], nearest[better] = found.values, found.indices + k_at
         # And it cancels for near patches anyway: measure the winners again, directly.
-        distance[some] = _direct(q_nd, keys, patch, best_index[some])
+        distance[q_at : q_at + len(q_nd)] = (q_nd - cut(keys, nearest, patch)).square().mean(dim=1)
     return Field(best_index.reshape(query_grid), distance.reshape(query_grid))
 
 
@@ -96,50 +106,111 @@ def patchmatch(
     weight: Tensor | None = None,
     start: Tensor | None = None,
     seed: int = 0,
-    steps: Sequence[int] = (8, 4, 2, 1, 2, 1),
+    sweeps: int = 4,
+    trees: int = 2,
+    reach: int | None = None,
 ) -> Field:
-    """Improve a field by race-free sweeps: ask neighbours `step` positions away, then random keys. CPU.
+    """Improve a field by candidates that are likely near: from trees, from neighbours, and random ones. Any device.
 
-    The result depends on the arguments alone, not on the number of threads. Source: Barnes et al., "PatchMatch:
-    a randomized correspondence algorithm for structural image editing", 2009; the sweeps jump as in Rong and Tan,
-    "Jump flooding in GPU with applications to Voronoi diagram and distance transform", 2006.
+    A search without `start` first compares each query with the members of its leaf in `trees` median-split trees
+    (`ops.trees`). Then sweeps: on the CPU walks along rows (`ops.kernels.sweep`), elsewhere jump flooding
+    (`ops.jumpflood`). The result depends on the arguments and the kind of device alone, not on the number of threads.
 
     Args:
-        queries: (C, T, H, W) float32 on the CPU.
-        keys: (C, T', H', W') float32 on the CPU.
+        queries: (C, T, H, W) float32.
+        keys: (C, T', H', W') float32, on the same device.
         patch: (t, h, w).
         weight: (t', h', w') positive factor per key position, or None for 1.
-        start: (t, h, w) int64 field to begin from, or None for a random one.
-        seed: of the random start and the random candidates.
-        steps: neighbour distance of each sweep.
+        start: (t, h, w) int64 field to begin from, or None.
+        seed: of all chance.
+        sweeps: how many.
+        trees: how many, where there is no `start`.
+        reach: distance in positions at which the random candidates begin; each further one has a quarter of it, and
+            None is the whole picture.
 
     Raises:
-        ValueError: shapes do not fit, or the tensors are not on the CPU.
+        ValueError: shapes do not fit.
+
+    References:
+        Barnes, Shechtman, Finkelstein, Goldman: PatchMatch: A Randomized Correspondence Algorithm for Structural
+            Image Editing. SIGGRAPH 2009.
     """
     query_grid, key_grid = _grids(queries, keys, patch, weight)
-    if queries.device.type != "cpu" or keys.device.type != "cpu":
-        raise ValueError(
-            f"the patchmatch search runs on the CPU, got tensors on {queries.device}: move them, or search exactly"
-        )
     if start is not None and tuple(start.shape) != query_grid:
         raise ValueError(f"the starting field has shape {tuple(start.shape)}, the query grid is {query_grid}")
-    from gestalt.ops import kernels
-
     count = math.prod(key_grid)
     if start is not None and not 0 <= int(start.min()) <= int(start.max()) < count:
         raise ValueError(f"the starting field points outside the {count} key positions")
+    planted = []
+    if start is None and trees and count > 1:
+        features = principal_features(queries, keys, patch, seed)
+        planted = [leaves(*features, seed=seed * trees + n) for n in range(trees)]
+    w_k = torch.ones(key_grid, device=keys.device) if weight is None else weight
+    form = _walked if queries.device.type == "cpu" else _flooded
+    reach = max(key_grid) if reach is None else min(reach, max(key_grid))
+    field, difference = form(queries, keys, patch, w_k, start, planted, sweeps, reach, seed)
+    index = (field[..., 0] * key_grid[1] + field[..., 1]) * key_grid[2] + field[..., 2]
+    return Field(index, difference / (queries.shape[0] * math.prod(patch)))
+
+
+def _walked(
+    queries: Tensor,
+    keys: Tensor,
+    patch: Patch,
+    weight: Tensor,
+    start: Tensor | None,
+    planted: Sequence[Leaves],
+    sweeps: int,
+    reach: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """The sweeps by the numba kernels: field (t, h, w, 3) and sums of squared differences (t, h, w)."""
+    from gestalt.ops import kernels
+
     padding = (0, -queries.shape[0] % 4)  # zeros add nothing to a distance, and whole vectors are faster
     query, key = (F.pad(x.movedim(0, -1), padding).contiguous().numpy() for x in (queries, keys))
-    w_k = torch.ones(count) if weight is None else weight.flatten()
-    index = kernels.random_field(query_grid, count, seed) if start is None else start.contiguous().numpy()
-    score = kernels.differences(query, key, patch, index, key_grid) * w_k.numpy()[index]
-    for n, step in enumerate(steps):
-        index, score = kernels.sweep(
-            query, key, patch, w_k.numpy(), index, score, key_grid, step, seed * len(steps) + n + 1
+    query_grid, key_grid = grid(queries.shape[1:], patch), grid(keys.shape[1:], patch)
+    w = weight.contiguous().numpy()
+    if start is None:
+        field = kernels.random_field(query_grid, key_grid, seed)
+    else:
+        field = corners(start, key_grid).int().numpy()
+    difference = kernels.differences(query, key, patch, field)
+    for tree in planted:
+        members, leaf = tree.members.contiguous().numpy(), tree.leaf.contiguous().numpy()
+        field, difference = kernels.compare_members(query, key, patch, w, field, difference, members, leaf)
+    for n in range(sweeps):
+        chance, way = seed * sweeps + n + 1, 1 if n % 2 == 0 else -1
+        field, difference = kernels.sweep(query, key, patch, w, field, difference, way, reach, chance)
+    return torch.from_numpy(field).long(), torch.from_numpy(difference)
+
+
+def _flooded(
+    queries: Tensor,
+    keys: Tensor,
+    patch: Patch,
+    weight: Tensor,
+    start: Tensor | None,
+    planted: Sequence[Leaves],
+    sweeps: int,
+    reach: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """The same by jump flooding in tensor operations."""
+    query_grid, key_grid = grid(queries.shape[1:], patch), grid(keys.shape[1:], patch)
+    if start is None:
+        field = jumpflood.random_field(query_grid, key_grid, seed, queries.device)
+    else:
+        field = corners(start, key_grid)
+    difference = jumpflood.differences(queries, keys, patch, field)
+    for tree in planted:
+        field, difference = jumpflood.compare_members(queries, keys, patch, weight, field, difference, *tree)
+    for n in range(sweeps):
+        chance, step = seed * sweeps + n + 1, jumpflood.STEPS[n % len(jumpflood.STEPS)]
+        field, difference = jumpflood.sweep(
+            queries, keys, patch, weight, field, difference, step, reach, chance
         )
-    best = torch.from_numpy(index)
-    numbers = queries.shape[0] * math.prod(patch)
-    return Field(best, torch.from_numpy(score) / w_k[best] / numbers)
+    return field, difference
 
 
 def completeness_weight(missed: Field, alpha: float) -> Tensor:
@@ -170,14 +241,10 @@ def carry(index: Tensor, before: tuple[Patch, Patch], now: tuple[Patch, Patch]) 
         shifted by its own place inside that position.
     """
     (query_before, key_before), (query_now, key_now) = before, now
-    matches = (
-        index // (key_before[1] * key_before[2]),
-        index // key_before[2] % key_before[1],
-        index % key_before[2],
-    )
-    centres = [(torch.arange(n) + 0.5) * b / n for n, b in zip(query_now, query_before, strict=True)]
+    matches = corners(index, key_before).unbind(-1)
+    centres = [(torch.arange(n, device=index.device) + 0.5) * b / n for n, b in zip(query_now, query_before, strict=True)]
     under = [c.floor().long().clamp(max=b - 1) for c, b in zip(centres, query_before, strict=True)]
-    carried = torch.zeros(query_now, dtype=torch.int64)
+    carried = torch.zeros(query_now, dtype=torch.int64, device=index.device)
     for axis, match in enumerate(matches):
         shape = [-1 if a == axis else 1 for a in range(3)]
         inside = (centres[axis] - under[axis]).view(shape)
@@ -199,13 +266,12 @@ def _grids(queries: Tensor, keys: Tensor, patch: Patch, weight: Tensor | None) -
 
 
 def _chunks(queries: Tensor, keys: Tensor, patch: Patch, budget: int) -> tuple[int, int]:
-    """How many grid rows of queries and of keys one chunk may hold: a third of the budget each, and for products."""
-    width = queries.shape[0] * math.prod(patch)
+    """How many grid rows of queries and of keys one chunk may hold, so that products stay in the cache."""
+    width = queries.shape[0] * math.prod(patch) + 2
     numbers = budget // 4 // 3
     query_columns, key_columns = (x.shape[3] - patch[2] + 1 for x in (queries, keys))
-    side = max(1, int(math.sqrt(numbers)))
-    per_chunk = max(1, min(numbers // width, side))
-    return max(1, per_chunk // query_columns), max(1, per_chunk // key_columns)
+    per_chunk = max(1, min(numbers // width, math.isqrt(numbers)))
+    return max(1, min(per_chunk, QUERIES) // query_columns), max(1, min(per_chunk, KEYS) // key_columns)
 
 
 def _blocks(x: Tensor, patch: Patch, rows: int):
@@ -216,13 +282,3 @@ def _blocks(x: Tensor, patch: Patch, rows: int):
             some = min(rows, height - y)
             part = x[:, t : t + patch[0], y : y + some + patch[1] - 1]
             yield (t * height + y) * width, unfold(part, patch)
-
-
-def _direct(q_nd: Tensor, keys: Tensor, patch: Patch, index: Tensor) -> Tensor:
-    """Mean squared difference between queries (n, D) and the key patches at `index` (n,)."""
-    _, height, width = grid(keys.shape[1:], patch)
-    t, y, x = index // (height * width), index // width % height, index % width
-    dt, dy, dx = torch.meshgrid(*(torch.arange(p, device=keys.device) for p in patch), indexing="ij")
-    at = [a[:, None] + d.flatten() for a, d in ((t, dt), (y, dy), (x, dx))]
-    chosen = keys[:, at[0], at[1], at[2]].movedim(0, 1).flatten(1)
-    return (q_nd - chosen).square().mean(dim=1)

@@ -10,6 +10,9 @@ iteration of a level, when the query has just been enlarged and the keys are enl
 below. Further channels (*guidance*) may join queries and keys, never values: they say which place should look
 like which. With completeness, keys that no query resembles become more attractive.
 
+Matches are carried up from level to level, so each search begins near its end. For huge pictures that is almost all
+there is to do: the upper levels only look around the carried match (`Level.search` with a short reach), once.
+
 Images, clips and volumes take the same path; an image is a clip of one frame.
 
 References:
@@ -38,21 +41,24 @@ class Level(NamedTuple):
     source: (1, C, *R), the patches to paste.
     query_guide: (1, G, *S) guidance beside the query, its weight multiplied in; G may be 0.
     key_guide: (1, G, *R) guidance beside the keys, weighted alike.
+    search: `ops.nearest.patchmatch`, `exact`, or a partial of them.
+    iterations: searches and votes.
+    alpha: completeness, in units of the patch distance; 0 leaves it out.
     """
 
     source: Tensor
     query_guide: Tensor
     key_guide: Tensor
+    search: Search
+    iterations: int
+    alpha: float
 
 
 def synthesize(
     start: Tensor,
     levels: Sequence[Level],
     *,
-    search: Search,
     patch: Patch,
-    iterations: int,
-    alpha: float,
     vote_by: Vote,
     seed: int,
     run: NullRun,
@@ -63,12 +69,9 @@ def synthesize(
     Args:
         start: (1, C, *S) in [-1, 1], any size; resized to the first level's.
         levels: coarse to fine; leave out the coarsest ones to keep more of `start`.
-        search: `ops.nearest.patchmatch` or `exact`.
         patch: (t, h, w), cut down at levels where it would not fit.
-        iterations: searches and votes per level.
-        alpha: completeness, in units of the patch distance; 0 leaves it out.
-        vote_by: "mean" or "median".
-        seed: of the search's random candidates.
+        vote_by: how overlapping patches merge (`ops.patches.vote`).
+        seed: of the searches.
         run: takes steps, previews and resumption; `NullRun()` for none.
         name: the loop's name in the run.
 
@@ -80,8 +83,9 @@ def synthesize(
         "found": None,  # field from the query grid to the key grid
         "missed": None,  # field from the key grid to the query grid, for completeness
     }
-    for step in run.steps(name, len(levels) * iterations, state):
-        n, iteration = divmod(step, iterations)
+    plan = [(n, iteration) for n, level in enumerate(levels) for iteration in range(level.iterations)]
+    for step in run.steps(name, len(plan), state):
+        n, iteration = plan[step]
         level, keys = levels[n], levels[n].source
         fitted = _fitted(level, patch)
         if iteration == 0 and n > 0:
@@ -89,21 +93,21 @@ def synthesize(
             state["picture"] = resize(state["picture"], level.query_guide.shape[2:])
             (query_before, key_before), (query_now, key_now) = _grids(levels[n - 1], patch), _grids(level, patch)
             state["found"] = carry(state["found"], (query_before, key_before), (query_now, key_now))
-            if alpha:
+            if level.alpha and state["missed"] is not None:
                 state["missed"] = carry(state["missed"], (key_before, query_before), (key_now, query_now))
 
         queries_cthw = as_volume(torch.cat([state["picture"], level.query_guide], dim=1))[0]
         keys_cthw = as_volume(torch.cat([keys, level.key_guide], dim=1))[0]
-        chance = 2 * (seed * len(levels) * iterations + step)
+        chance = 2 * (seed * len(plan) + step)
         weight = None
-        if alpha:
-            missed = search(keys_cthw, queries_cthw, fitted, start=state["missed"], seed=chance + 1)
-            state["missed"], weight = missed.index, completeness_weight(missed, alpha)
-        found = search(queries_cthw, keys_cthw, fitted, weight=weight, start=state["found"], seed=chance)
+        if level.alpha:
+            missed = level.search(keys_cthw, queries_cthw, fitted, start=state["missed"], seed=chance + 1)
+            state["missed"], weight = missed.index, completeness_weight(missed, level.alpha)
+        found = level.search(queries_cthw, keys_cthw, fitted, weight=weight, start=state["found"], seed=chance)
         picture = vote(as_volume(level.source)[0], found.index, fitted, vote_by)
         state["found"], state["picture"] = found.index, picture.reshape(1, -1, *level.query_guide.shape[2:])
         run.log(step, distance=float(found.distance.mean()))
-        if iteration == iterations - 1 and picture.shape[1] == 1:
+        if iteration == level.iterations - 1 and picture.shape[1] == 1:
             run.preview(name, step, state["picture"])
     return state["picture"]
 

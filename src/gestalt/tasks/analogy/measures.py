@@ -7,15 +7,20 @@ histogram keeps the edges and fools most patch statistics. So every result stand
 import math
 from collections.abc import Mapping
 
+from typing import TypeVar
+
 from torch import Tensor
 
 from gestalt.metrics import edges, patches
 from gestalt.ops.nearest import Search, patchmatch
 
 
+Name = TypeVar("Name")
+
+
 def two_sided(
-    candidates: Mapping[str, Tensor], structure: Tensor, appearance: Tensor, search: Search = patchmatch
-) -> dict[str, dict[str, float]]:
+    candidates: Mapping[Name, Tensor], structure: Tensor, appearance: Tensor, search: Search = patchmatch
+) -> dict[Name, dict[str, float]]:
     """Measure analogies of one pair, side by side.
 
     Args:
@@ -41,6 +46,23 @@ def two_sided(
         }
         for name, output in candidates.items()
     }
+
+
+def score(measured: Mapping[str, float]) -> float:
+    """One number to choose between settings on a pair; lower is better.
+
+    coherence + completeness + swd + |log contrast|, and three times what is lacking of an edge correlation with the
+    structure of .55, and of a lead of .25 over that with the appearance. So arrangement counts until it is clearly
+    held, and appearance decides from there on.
+
+    Args:
+        measured: one row of `two_sided`; nan, where a pair allows no ratio, counts as 0.
+    """
+    kept, copied = measured["edges_structure"], measured["edges_appearance"]
+    look = [measured[key] for key in ("coherence", "completeness", "swd")]
+    look.append(abs(math.log(max(measured["contrast"], 1e-3))))
+    lacking = max(0.0, 0.55 - kept) + max(0.0, 0.25 - (kept - copied))
+    return sum(value for value in look if math.isfinite(value)) + 3 * lacking
 
 
 def _ratio(value: float, null: float) -> float:

@@ -5,11 +5,8 @@ replaced by its nearest patch of B (`patchwork.synthesis`). The level at which A
 dial: patches of fixed size cover much of a small picture and little of a large one, so what A arranges above its
 level is kept, and what lies below comes from B.
 
-By colour alone the search soon drifts to a copy of B, whose patches fit each other perfectly. Three guidance channels
-hold the arrangement of A: the rank of a pixel's luminance, the rank of its distance from the picture's median colour
-(rare colours mark figures), and figure-ground (`figure`). They mean the same in both pictures: A's brightest tenth
-looks for patches in B's brightest tenth, A's figures for B's. Their weight decays from level to level, so they place
-things and leave texture alone.
+By colour alone the search soon drifts to a copy of B, whose patches fit each other perfectly. Guidance channels hold
+the arrangement of A (`guidance`).
 
 Style, texture and glyph transfer and sketch-to-image are settings of this function (`recipes`).
 
@@ -21,21 +18,28 @@ References:
 """
 
 import dataclasses
+import functools
+import itertools
 
-import torch
 from torch import Tensor
 
 from gestalt.media.sheet import contact_sheet
 from gestalt.metrics.edges import edge_correlation
 from gestalt.ops import nearest
-from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder, pyramid
+from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
 from gestalt.ops.resize import resize
-from gestalt.ops.stats import luminance, match_histogram, ranks
+from gestalt.ops.stats import match_histogram
 from gestalt.patchwork.synthesis import Level, synthesize
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy.config import Patch
-from gestalt.tasks.analogy.figure import figure_ground
-from gestalt.tasks.analogy.measures import two_sided
+from gestalt.tasks.analogy.guidance import channel_weights, guidance
+from gestalt.tasks.analogy.measures import score, two_sided
+
+SWEEPS = 2
+"""Of each search; matches are carried from search to search, so few are needed."""
+
+GUIDANCES, STARTS, TRIAL = (0.6, 1.0, 1.6), (0, 2), 80
+"""What "auto" tries, and the longest side in pixels of a trial."""
 
 
 def working_size(image: Tensor, settings: Patch) -> Tensor:
@@ -44,22 +48,11 @@ def working_size(image: Tensor, settings: Patch) -> Tensor:
 
 
 def level_sizes(structure: Tensor, settings: Patch) -> list[Size]:
-    """The pyramid of the output, coarse to fine; `--start` counts its levels."""
-    return ladder(structure.shape[2:], settings.coarsest, settings.ratio)
-
-
-def guidance(image: Tensor) -> Tensor:
-    """Where a picture has what, in numbers that mean the same in any picture.
-
-    Args:
-        image: (1, 3, H, W).
-
-    Returns:
-        (1, 3, H, W) in [-1, 1]: rank of the luminance; rank of the distance from the median colour; figure or ground.
-    """
-    median = image.flatten(2).median(dim=2).values[..., None, None]
-    distance = (image - median).square().sum(dim=1, keepdim=True).sqrt()
-    return torch.cat([ranks(luminance(image)), ranks(distance), figure_ground(image)], dim=1)
+    """The pyramid of the output, coarse to fine; `--start` counts its levels. Above size `solve` it doubles."""
+    size = structure.shape[2:]
+    solved = fit_long_side(size, settings.solve)
+    doubling = ladder(size, min(solved), 0.5)[1:]
+    return [*ladder(solved, settings.coarsest, settings.ratio), *doubling]
 
 
 def check(a: Tensor, b: Tensor, settings: Patch) -> None:
@@ -70,8 +63,8 @@ def check(a: Tensor, b: Tensor, settings: Patch) -> None:
     """
     for image in (a, b):
         height, width = fit_long_side(image.shape[2:], settings.size)
-        count = len(ladder((height, width), settings.coarsest, settings.ratio))
-        if settings.start >= count:
+        count = len(level_sizes(image.new_empty(1, 0, height, width), settings))
+        if settings.start != "auto" and settings.start >= count:
             raise ValueError(
                 f"--start {settings.start} is past the finest level: a picture of {width} x {height} pixels "
                 f"has levels 0 to {count - 1} with these settings"
@@ -98,30 +91,79 @@ def transfer(
         ValueError: the pyramid has no level `settings.start`.
     """
     check(structure, structure, settings)
-    sizes = level_sizes(structure, settings)
+    guides = guidance(structure, appearance) if settings.guidance else (structure[:, :0], appearance[:, :0])
     begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
+    if "auto" in (settings.guidance, settings.start):
+        settings = choose(structure, begin, appearance, guides, settings, seed=seed)
+        run.say(f"{name}: guidance {settings.guidance:g} and start level {settings.start} measured best")
+    return _synthesize(begin, appearance, guides, settings, seed=seed, run=run, name=name)
+
+
+def choose(
+    structure: Tensor,
+    begin: Tensor,
+    appearance: Tensor,
+    guides: tuple[Tensor, Tensor],
+    settings: Patch,
+    *,
+    seed: int,
+) -> Patch:
+    """Fill in what is "auto", by measuring small trials on both sides.
+
+    Every combination of `GUIDANCES` and `STARTS` is made up to the last level no longer than `TRIAL`; the one with the
+    best `measures.score` is kept.
+
+    Args:
+        structure, appearance, settings, seed: as for `transfer`.
+        begin: the structure in the colours to begin with.
+        guides: of both pictures.
+
+    Returns:
+        The settings, all in numbers.
+    """
+    sizes = level_sizes(structure, settings)
+    last = max([n for n, size in enumerate(sizes) if max(size) <= TRIAL], default=0)
+    starts = [start for start in STARTS if start <= last] if settings.start == "auto" else [settings.start]
+    guidances = GUIDANCES if settings.guidance == "auto" else [settings.guidance]
+    small, source = resize(structure, sizes[last]), resize(appearance, follow(appearance.shape[2:], sizes)[last])
+    trials = {}
+    for weight, start in itertools.product(guidances, starts):
+        trial = dataclasses.replace(settings, guidance=weight, start=min(start, last), iterations=2)
+        trials[weight, start] = _synthesize(begin, appearance, guides, trial, seed=seed, last=last, name="trial")
+    measured = two_sided(trials, small.clamp(-1, 1), source.clamp(-1, 1))
+    weight, start = min(measured, key=lambda trial: score(measured[trial]))
+    return dataclasses.replace(settings, guidance=weight, start=start)
+
+
+def _synthesize(
+    begin: Tensor,
+    appearance: Tensor,
+    guides: tuple[Tensor, Tensor],
+    settings: Patch,
+    *,
+    seed: int,
+    last: int | None = None,
+    run: NullRun = NullRun(),
+    name: str,
+) -> Tensor:
+    """Go through the levels from `settings.start` to `last`; the result has the size of that level."""
+    sizes = level_sizes(begin, settings)
     source_sizes = follow(appearance.shape[2:], sizes)
-    sources = pyramid(appearance, source_sizes)
-    query_guides, key_guides = (
-        pyramid(guidance(image) if settings.guidance else image[:, :0], at)
-        for image, at in ((structure, sizes), (appearance, source_sizes))
-    )
+    whole = nearest.exact if settings.search == "exact" else functools.partial(nearest.patchmatch, sweeps=SWEEPS)
+    nearby = functools.partial(nearest.patchmatch, sweeps=1, reach=4)
     levels = []
-    for n, (source, query_guide, key_guide) in enumerate(zip(sources, query_guides, key_guides, strict=True)):
-        weight = settings.guidance * settings.decay**n
-        levels.append(Level(source, weight * query_guide, weight * key_guide))
-    return synthesize(
-        begin,
-        levels[settings.start :],
-        search=nearest.exact if settings.search == "exact" else nearest.patchmatch,
-        patch=(1, settings.patch, settings.patch),
-        iterations=settings.iterations,
-        alpha=settings.completeness,
-        vote_by=settings.vote,
-        seed=seed,
-        run=run,
-        name=name,
-    ).clamp(-1, 1)
+    for n in range(settings.start, len(sizes) if last is None else last + 1):
+        both = sizes[n], source_sizes[n]
+        source = resize(appearance, both[1])
+        if n > settings.start and max(sizes[n]) > settings.solve:
+            bare = (source.new_empty(1, 0, *size) for size in both)
+            levels.append(Level(source, *bare, nearby, iterations=1, alpha=0.0))
+            continue
+        weights = settings.guidance * channel_weights(n)[:, : guides[0].shape[1]].to(source)
+        weighted = (weights * resize(guide, size) for guide, size in zip(guides, both, strict=True))
+        levels.append(Level(source, *weighted, whole, settings.iterations, settings.completeness))
+    patch = (1, settings.patch, settings.patch)
+    return synthesize(begin, levels, patch=patch, vote_by=settings.vote, seed=seed, run=run, name=name).clamp(-1, 1)
 
 
 def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun()) -> dict[str, Tensor]:
@@ -182,7 +224,7 @@ def sweep(
         (1, 3, h, w), the sheet.
     """
     count = len(level_sizes(structure, settings))
-    guided = settings.guidance if settings.guidance > 0 else Patch.guidance
+    guided = settings.guidance if settings.guidance not in ("auto", 0.0) else 1.0
     rows, captions = [], []
     for weight in (0.0, guided):
         cells, notes = [], []

@@ -1,0 +1,76 @@
+"""Where a picture has what, in numbers that mean the same in any picture: the guidance of the patch engine.
+
+By colour alone the search drifts to a copy of B, whose patches fit each other perfectly. Six channels, measured in
+both pictures, hold the arrangement of A:
+
+    tone         rank of the luminance: A's brightest tenth looks for patches in B's brightest tenth
+    rarity       rank of the distance from the picture's median colour: rare colours mark figures
+    figure       figure or ground (`figure`), as far as *both* pictures have figures
+    edges        rank of the blurred gradient magnitude: busy places for busy places, and B's outlines on A's
+    direction    which way edges run, as cosine and sine of twice the angle (an edge has no front)
+
+What places things (tone, rarity, figure) fades fast from level to level, so that it leaves texture alone; what aligns
+outlines (edges, direction) fades slowly. The weights were chosen by the ablation in docs/results/analogy.md.
+
+References:
+    Hertzmann, Jacobs, Oliver, Curless, Salesin: Image Analogies. SIGGRAPH 2001 (guiding patches by further channels).
+    Knutsson: Representing Local Structure Using Tensors. SCIA 1989 (twice the angle).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gestalt.metrics.edges import blur, edge_map
+from gestalt.ops.stats import luminance, ranks
+from gestalt.tasks.analogy.figure import figure_ground
+
+WEIGHTS = (2.0, 2.0, 3.0, 2.0, 1.0, 1.0)
+"""Of the channels at the coarsest level; a colour channel has 1."""
+
+DECAYS = (0.6, 0.6, 0.7, 0.85, 0.85, 0.85)
+"""Factor on each weight from one level to the next finer one."""
+
+CERTAIN = (0.2, 0.35)
+"""Certainty of figure against ground below which that channel is off, and above which it has all its weight."""
+
+
+def guidance(structure: Tensor, appearance: Tensor) -> tuple[Tensor, Tensor]:
+    """Measure the channels in both pictures.
+
+    Args:
+        structure: (1, 3, H, W) in [-1, 1].
+        appearance: (1, 3, H', W').
+
+    Returns:
+        (1, 6, H, W) and (1, 6, H', W') in [-1, 1].
+    """
+    (figures, ours), (others, theirs) = figure_ground(structure), figure_ground(appearance)
+    low, high = CERTAIN
+    trust = min(max((min(ours, theirs) - low) / (high - low), 0.0), 1.0)
+    return _channels(structure, trust * figures), _channels(appearance, trust * others)
+
+
+def channel_weights(level: int) -> Tensor:
+    """(1, 6, 1, 1), the weight of each channel at a level counted from the coarsest."""
+    return torch.tensor([w * d**level for w, d in zip(WEIGHTS, DECAYS, strict=True)]).view(1, -1, 1, 1)
+
+
+def _channels(image: Tensor, figures: Tensor) -> Tensor:
+    tone = luminance(image)
+    median = image.flatten(2).median(dim=2).values[..., None, None]
+    rarity = (image - median).square().sum(dim=1, keepdim=True).sqrt()
+    return torch.cat([ranks(tone), ranks(rarity), figures, ranks(edge_map(image)), direction(image)], dim=1)
+
+
+def direction(image: Tensor) -> Tensor:
+    """Which way the edges of (1, 3, H, W) run: (1, 2, H, W), cosine and sine of twice the angle.
+
+    Of length near 1 on a clear edge; 0 where nothing has a direction.
+    """
+    tone = F.pad(blur(luminance(image), 1.0), (1, 1, 1, 1), mode="replicate")
+    across = (tone[:, :, 1:-1, 2:] - tone[:, :, 1:-1, :-2]) / 2
+    down = (tone[:, :, 2:, 1:-1] - tone[:, :, :-2, 1:-1]) / 2
+    tensor = blur(torch.cat([across.square() - down.square(), 2 * across * down, across.square() + down.square()], 1), 2.0)
+    energy = tensor[:, 2:]
+    return tensor[:, :2] / (energy + 0.5 * energy.mean() + 1e-9)
