@@ -4,10 +4,10 @@
     uv run python benchmarks/analogy.py images ../shared/data/images  12 random pairs of photographs, both directions
     uv run python benchmarks/analogy.py drawn                         drawn pairs with known masks
 
-    uv run python benchmarks/analogy.py ablation ../shared/data/pairs what each part adds, on the tuning pairs only
+    uv run python benchmarks/analogy.py ablation ../shared/data       what each part adds, on what was tuned on
 
-Each prints a Markdown table and all but the last write a contact sheet into scratch/ (not committed). Patch measures use
-the exact search. `--only NAME ...` limits the pairs, `--size` is the long side.
+Each prints a Markdown table; all but the last write a contact sheet into scratch/ (not committed). The patch measures
+of the first two use the exact search. `--only NAME ...` limits the pairs.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import itertools
 import random
 import statistics
 import time
+import unittest.mock
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from gestalt.media.sheet import contact_sheet
 from gestalt.metrics.edges import edge_correlation
 from gestalt.ops.nearest import exact
 from gestalt.ops.stats import match_histogram
-from gestalt.tasks.analogy import patch
+from gestalt.tasks.analogy import guidance, patch
 from gestalt.tasks.analogy.measures import two_sided
 
 SETTINGS = dataclasses.replace(recipes.analogy_patch("fast"), size=128)
@@ -96,7 +97,7 @@ def real_pairs(pairs: Iterable[tuple[str, Tensor, Tensor]], sheet: str) -> None:
         cells.append(list(candidates.values()))
         names.append(name)
     for row, measured in rows.items():
-        numbers = " | ".join(f"{statistics.median(m[key] for m in measured):.2f}" for key in MEASURES)
+        numbers = " | ".join(f"{statistics.median(m[key] for m in measured):.3f}" for key in MEASURES)
         print(f"| median | {row} | {numbers} |")
     print("\n| row | directions with E(A) >= .45 | with E(A) - E(B) >= .15 | of those where E(A, B) <= .4 | both |")
     print("|---|---|---|---|---|")
@@ -157,40 +158,74 @@ def drawn_pairs(seeds: int) -> None:
     save("drawn.png", cells, names, ["A", *candidates])
 
 
-def ablation(folder: Path, seeds: int) -> None:
-    """One row per variant: drawn IoU and the two-sided measures, medians over the tuning pairs, both directions."""
-    whole = patch.guidance
+def tuning_photographs(shared: Path) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Both directions of pairs of photographs that settings were tuned on: scikit-image's samples and video frames."""
+    import av
+    import skimage.data
+
+    def frame(path: Path, number: int = 0) -> Tensor:
+        with av.open(str(path)) as clip:
+            rgb = next(itertools.islice(clip.decode(video=0), number, None)).to_ndarray(format="rgb24")
+        return torch.from_numpy(rgb).movedim(-1, 0)[None].float() / 127.5 - 1
+
+    samples, clips, motion = Path(skimage.data.__file__).parent, shared / "clips", shared / "motion"
+    pairs = (
+        (image.read(min((clips / "air_balloons").iterdir())), frame(clips / "flamingo_13.mp4")),
+        (image.read(samples / "rocket.jpg"), frame(clips / "skydivers_13.mp4")),
+        (frame(motion / "wolf.mp4"), frame(clips / "volcano.mp4", 100)),
+        (frame(clips / "fish_13.mp4"), image.read(samples / "coffee.png")),
+        (image.read(samples / "chelsea.png"), frame(motion / "hitting_baseball.mp4", 20)),
+    )
+    for one, other in pairs:
+        a, b = (patch.working_size(picture, SETTINGS) for picture in (one, other))
+        yield "photographs", a, b
+        yield "photographs", b, a
+
+
+def ablation(shared: Path, seeds: int) -> None:
+    """One row per variant: drawn IoU and the two-sided measures, medians over what the settings were tuned on."""
+    fixed = dataclasses.replace(SETTINGS, guidance=1.0, start=0)
+    tone, rarity, figure, edges, cosine, sine = guidance.WEIGHTS
     variants = {
-        "as shipped": (SETTINGS, slice(0, 3)),
-        "no guidance": (dataclasses.replace(SETTINGS, guidance=0.0), slice(0, 3)),
-        "tone and rarity only": (SETTINGS, slice(0, 2)),
-        "figure only": (SETTINGS, slice(2, 3)),
-        "guidance fades by .6": (dataclasses.replace(SETTINGS, decay=0.6), slice(0, 3)),
-        "no completeness": (dataclasses.replace(SETTINGS, completeness=0.0), slice(0, 3)),
+        "as shipped": (SETTINGS, {}),
+        "guidance 1, start 0": (fixed, {}),
+        "votes: mean": (dataclasses.replace(fixed, vote="mean"), {}),
+        "votes: median": (dataclasses.replace(fixed, vote="median"), {}),
+        "no guidance": (dataclasses.replace(fixed, guidance=0.0), {}),
+        "no edges, no direction": (fixed, {"WEIGHTS": (tone, rarity, figure, 0.0, 0.0, 0.0)}),
+        "no direction": (fixed, {"WEIGHTS": (tone, rarity, figure, edges, 0.0, 0.0)}),
+        "no tone, no rarity": (fixed, {"WEIGHTS": (0.0, 0.0, figure, edges, cosine, sine)}),
+        "no figure": (fixed, {"WEIGHTS": (tone, rarity, 0.0, edges, cosine, sine)}),
+        "figure however uncertain": (fixed, {"CERTAIN": (-1.0, 0.0)}),
+        "all fade alike, .8": (fixed, {"DECAYS": (0.8,) * 6}),
+        "no completeness": (dataclasses.replace(fixed, completeness=0.0), {}),
+        "completeness .02": (dataclasses.replace(fixed, completeness=0.02), {}),
     }
-    print("| variant | IoU A / B | of 10 pass | E(A) / E(B) | coherence | SWD | contrast | of 6 pass |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name, (settings, channels) in variants.items():
-        patch.guidance = lambda image, channels=channels: whole(image)[:, channels]
-        masks = [
-            mask_overlaps(patch.transfer(a.image, b.image, settings, seed=seed, name=name), a, b)
-            for seed, a, b in drawn_directions(seeds)
-        ]
-        rows, marks = [], []
-        for _, a, b in directions(folder, list(TUNED_ON)):
-            measured = two_sided({"ours": patch.transfer(a, b, settings, name=name)}, a, b, search=exact)["ours"]
-            rows.append(measured)
-            marks.append(all_of(passes(measured, edge_correlation(a, b))))
-        median = {key: statistics.median(row[key] for row in rows) for key in MEASURES}
-        ours, theirs = (statistics.median(m[k] for m in masks) for k in (0, 1))
-        good = sum(m[0] >= 0.5 and m[1] <= 0.15 for m in masks)
-        print(
-            f"| {name} | {ours:.2f} / {theirs:.2f} | {good} | {median['edges_structure']:.2f} / "
-            f"{median['edges_appearance']:.2f} | {median['coherence']:.2f} | {median['swd']:.2f} | "
-            f"{median['contrast']:.2f} | {sum(marks)} |",
-            flush=True,
-        )
-    patch.guidance = whole
+    pairs = list(directions(shared / "pairs", list(TUNED_ON)))
+    photographs = list(tuning_photographs(shared))
+    print("| variant | drawn: IoU A / B | E(A) / E(B) | coherence | compl. | SWD | contrast | of 6 |", end="")
+    print(
+        " photographs: E(A) / E(B) | coherence | compl. | SWD | contrast | of 10 |\n|---|---|---|---|---|---|---|---|",
+        end="",
+    )
+    print("---|---|---|---|---|---|")
+    for name, (settings, constants) in variants.items():
+        with unittest.mock.patch.multiple(guidance, **({"WEIGHTS": guidance.WEIGHTS} | constants)):
+            masks = [
+                mask_overlaps(patch.transfer(a.image, b.image, settings, seed=seed, name=name), a, b)
+                for seed, a, b in drawn_directions(seeds)
+            ]
+            ours, theirs = (statistics.median(m[k] for m in masks) for k in (0, 1))
+            cells = [f"{ours:.2f} / {theirs:.2f}"]
+            for group in (pairs, photographs):
+                rows, marks = [], []
+                for _, a, b in group:
+                    rows.append(two_sided({"ours": patch.transfer(a, b, settings, name=name)}, a, b)["ours"])
+                    marks.append(all_of(passes(rows[-1], edge_correlation(a, b))))
+                median = [statistics.median(row[key] for row in rows) for key in MEASURES]
+                cells.append(f"{median[0]:.2f} / {median[1]:.2f}")
+                cells += [*(f"{value:.2f}" for value in median[2:]), str(sum(marks))]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 def save(name: str, cells: list[list[Tensor]], rows: list[str], columns: list[str]) -> None:

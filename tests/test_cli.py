@@ -34,8 +34,8 @@ RUN_FLAGS = [
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
     "analogy make": [
-        *("--help", "--size", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
-        *("--guidance", "--decay", "--completeness", "--vote", "--sweep", "--search"),
+        *("--help", "--size", "--solve", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
+        *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
         *RUN_FLAGS,
     ],
     "resume": ["--help", "--quiet", "--json"],

@@ -15,9 +15,9 @@ def analogy_patch(preset: str) -> Patch:
     paper    nearest patches as published for analogies (GPNN, CVPR 2022, as in its best-known public code): from 14
              px at ratio 3/4, ten iterations, no guidance, A's own colours, exact search; its alpha of 0.005 is taken in
              our units (mean squared difference). Slow: keep --size <= 128.
-    style    a picture redrawn in the other's strokes: begins finer.
-    texture  a layout of tones filled with the other's texture: begins finer, and guidance stays strong to the end.
-    glyph    a letter in the drawing of the other: guidance fades sooner, so that strokes stay whole.
+    style    a picture redrawn in the other's strokes: its coarsest level is finer.
+    texture  a layout of tones filled with the other's texture: the same, and guidance is strong.
+    glyph    a letter in the drawing of the other: guidance is weak, so that strokes stay whole.
     sketch   a drawing of blobs becomes the picture they stand for: presses more of B's parts into the result.
 
     Raises:
@@ -27,7 +27,15 @@ def analogy_patch(preset: str) -> Patch:
         "fast": Patch(),
         "tiny": Patch(size=48, coarsest=12, iterations=2),
         "paper": Patch(
-            size=128, coarsest=14, iterations=10, colours="kept", start=0, guidance=0.0, completeness=0.005, vote="mean", search="exact"
+            size=128,
+            coarsest=14,
+            iterations=10,
+            colours="kept",
+            start=0,
+            guidance=0.0,
+            completeness=0.005,
+            vote="mean",
+            search="exact",
         ),
         "style": Patch(coarsest=28),
         "texture": Patch(coarsest=28, guidance=1.5),

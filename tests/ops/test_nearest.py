@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gestalt.ops.nearest import carry, completeness_weight, exact, patchmatch
-from gestalt.ops.patches import grid, unfold
+from gestalt.ops.nearest import _flooded, _walked, carry, completeness_weight, exact, patchmatch
+from gestalt.ops.patches import cut, grid, unfold
 from gestalt.ops.resize import resize
+from gestalt.ops.trees import leaves, principal_features
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -71,17 +72,54 @@ def test_patchmatch_comes_near_the_exact_distance(shape, patch):
     queries, keys = (torch.cat(f, dim=1) for f in frames)
     best = exact(queries, keys, patch).distance.mean()
     chance = (unfold(queries, patch).mean(0) - unfold(keys, patch)).square().mean()
-    first = patchmatch(queries, keys, patch, steps=(8, 4, 2, 1))
+    first = patchmatch(queries, keys, patch, trees=0, sweeps=2)
     field = patchmatch(queries, keys, patch, start=first.index, seed=1)
     assert best <= field.distance.mean() * 1.0001
     assert field.distance.mean() < 1.1 * best < chance
     assert bool((field.distance <= first.distance * 1.0001).all()), "a warm start must never get worse"
 
 
+def test_trees_spare_most_of_the_way():
+    queries, keys = smooth(3, 60, 70, seed=1), smooth(3, 60, 70, seed=100)
+    best = exact(queries, keys, (1, 7, 7)).distance.mean()
+    bare, planted = (patchmatch(queries, keys, (1, 7, 7), trees=n).distance.mean() for n in (0, 1))
+    assert planted < 1.05 * best
+    assert planted - best < (bare - best) / 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "patch"), [((3, 1, 40, 50), (1, 7, 7)), ((2, 6, 12, 14), (3, 5, 5)), ((5, 1, 20, 30), (1, 3, 3))]
+)
+def test_jump_flooding_comes_as_near_as_the_walk(shape, patch):
+    """The form for GPUs, here on the CPU: within 2 % of the kernels' mean distance, and its distances are true."""
+    channels, times, height, width = shape
+    frames = [[smooth(channels, height, width, seed=s + 7 * t) for t in range(times)] for s in (1, 100)]
+    queries, keys = (torch.cat(f, dim=1) for f in frames)
+    weight = torch.linspace(0.8, 1.2, math.prod(grid(keys.shape[1:], patch))).reshape(grid(keys.shape[1:], patch))
+    planted = [leaves(*principal_features(queries, keys, patch, 0), seed=0)]
+    settings = {"weight": weight, "start": None, "planted": planted, "sweeps": 4, "reach": 30, "seed": 0}
+    (walk, walked), (jump, flooded) = (f(queries, keys, patch, **settings) for f in (_walked, _flooded))
+    score = [float((weight[tuple(f.long().unbind(-1))] * d).mean()) for f, d in ((walk, walked), (jump, flooded))]
+    assert score[1] < 1.02 * score[0]
+    index = (jump[..., 0] * weight.shape[1] + jump[..., 1]) * weight.shape[2] + jump[..., 2]
+    direct = (unfold(queries, patch) - cut(keys, index.flatten(), patch)).square().sum(1)
+    torch.testing.assert_close(flooded.flatten(), direct, atol=1e-4, rtol=1e-4)
+
+
+def test_a_short_reach_stays_near_the_start():
+    queries, keys = smooth(3, 40, 50, seed=1), smooth(3, 40, 50, seed=2)
+    start = torch.arange(34 * 44).reshape(1, 34, 44)
+    moved = []
+    for reach in (1, None):  # matches also run along the walk, so some go far even then
+        index = patchmatch(queries, keys, (1, 7, 7), start=start, sweeps=1, reach=reach).index
+        moved.append(float(((index // 44 - start // 44).abs() + (index % 44 - start % 44).abs()).float().mean()))
+    assert moved[0] < moved[1] / 2
+
+
 def test_patchmatch_finds_a_copy_and_reports_true_distances():
     keys = smooth(3, 50, 60, seed=3)
     queries = keys[:, :, 8:40, 10:50].contiguous()
-    field = patchmatch(queries, keys, (1, 7, 7), steps=(8, 4, 2, 1) * 3)
+    field = patchmatch(queries, keys, (1, 7, 7))
     assert float((field.distance < 1e-10).float().mean()) > 0.99
     other = smooth(3, 40, 40, seed=9)
     field = patchmatch(other, keys, (1, 7, 7), weight=torch.linspace(0.5, 2, 44 * 54).reshape(1, 44, 54))

@@ -18,22 +18,24 @@ def textured(*size: int, seed: int) -> Tensor:
     return (resize(coarse, size) + 0.2 * torch.randn(1, 3, *size, generator=generator)).clamp(-1, 1)
 
 
-def levels_of(output: tuple[int, ...], source: Tensor, coarsest: int = 8, guides: int = 0) -> list[Level]:
+def levels_of(
+    output: tuple[int, ...], source: Tensor, coarsest: int = 8, search=patchmatch, alpha: float = 0.0
+) -> list[Level]:
     sizes = ladder(output, coarsest, 0.6)
     return [
-        Level(level, torch.zeros(1, guides, *size), torch.zeros(1, guides, *level.shape[2:]))
+        Level(level, torch.zeros(1, 0, *size), torch.zeros(1, 0, *level.shape[2:]), search, 3, alpha)
         for size, level in zip(sizes, pyramid(source, follow(source.shape[2:], sizes)), strict=True)
     ]
 
 
 def build(start: Tensor, levels: list[Level], patch=(1, 5, 5), **settings) -> Tensor:
-    plain = {"search": patchmatch, "iterations": 3, "alpha": 0.0, "vote_by": "mean", "seed": 0}
+    plain = {"vote_by": "mean", "seed": 0}
     return synthesize(start, levels, patch=patch, run=NullRun(), name="test", **(plain | settings))
 
 
 def test_the_source_itself_is_a_fixed_point():
     source = textured(30, 36, seed=1)
-    result = build(source, levels_of((30, 36), source), search=exact)
+    result = build(source, levels_of((30, 36), source, search=exact))
     torch.testing.assert_close(result, source, atol=1e-5, rtol=0)
 
 
@@ -58,7 +60,7 @@ def test_pictures_clips_volumes_and_lines_take_the_same_path(output, source, pat
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not():
     start, source = textured(24, 28, seed=4), textured(30, 30, seed=5)
-    first, again, other = (build(start, levels_of((24, 28), source), seed=seed, alpha=0.1) for seed in (1, 1, 2))
+    first, again, other = (build(start, levels_of((24, 28), source, alpha=0.1), seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -68,7 +70,7 @@ def test_guidance_decides_where_colour_cannot():
     source = torch.cat([torch.full((1, 3, 16, 16), -1.0), torch.full((1, 3, 16, 16), 1.0)], dim=3)
     wanted = torch.zeros(1, 1, 24, 24)
     wanted[:, :, :12] = 1.0
-    levels = [Level(source, 4 * (2 * wanted - 1), 4 * source[:, :1])]
+    levels = [Level(source, 4 * (2 * wanted - 1), 4 * source[:, :1], patchmatch, 3, 0.0)]
     result = build(torch.zeros(1, 3, 24, 24), levels, patch=(1, 3, 3))
     assert float(result[:, :, :10].min()) > 0.9
     assert float(result[:, :, 14:].max()) < -0.9
@@ -79,8 +81,8 @@ def test_completeness_brings_back_what_the_start_lacks():
     source[:, :, :, 12:] *= 0.05
     source[:, :, 4:12, 2:10] = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1)
     start = torch.zeros(1, 3, 24, 24)
-    plain = build(start, levels_of((24, 24), source), search=exact)
-    complete = build(start, levels_of((24, 24), source), search=exact, alpha=0.001)
+    plain = build(start, levels_of((24, 24), source, search=exact))
+    complete = build(start, levels_of((24, 24), source, search=exact, alpha=0.001))
     assert coherence(source, complete, (1, 5, 5)) < 0.8 * coherence(source, plain, (1, 5, 5))
 
 

@@ -25,6 +25,12 @@ def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, cuda: int, mps:
     assert device.choose("auto").type == chosen
 
 
+def test_auto_takes_the_first_kind_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend(monkeypatch, cuda=1)
+    assert device.choose("auto", kinds=("cpu", "cuda")).type == "cpu"
+    assert device.choose("auto", kinds=("mps", "cuda")).type == "cuda"
+
+
 def test_named_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     _pretend(monkeypatch, cuda=2)
     assert device.choose("cpu") == torch.device("cpu")
@@ -32,6 +38,8 @@ def test_named_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, message in (("cuda:2", "cuda:0 to cuda:1"), ("mps", "no mps"), ("tpu", "unknown device 'tpu'")):
         with pytest.raises(ValueError, match=message):
             device.choose(name)
+    with pytest.raises(ValueError, match="runs on cpu or mps, not on cuda:1: use --device auto"):
+        device.choose("cuda:1", kinds=("cpu", "mps"))
     _pretend(monkeypatch)
     with pytest.raises(ValueError, match="no usable CUDA"):
         device.choose("cuda")

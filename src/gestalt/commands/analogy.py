@@ -31,6 +31,6 @@ def make(job: Job) -> Run:
 
     a, b = image.read(job.inputs.a), image.read(job.inputs.b)
     patch.check(a, b, job.settings)
-    with job.start(devices=("cpu",)) as run:
-        patch.make(a, b, job.settings, seed=run.plan.seed, run=run)
+    with job.start(devices=("cpu", "cuda")) as run:
+        patch.make(a.to(run.plan.device), b.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
     return run

@@ -102,11 +102,11 @@ class Job:
             references=citations.LINES.get(self.command.split()[0], ()),
         )
 
-    def start(self, *, devices: tuple[str, ...] = ("cpu", "cuda", "mps")) -> Run:
+    def start(self, *, devices: tuple[str, ...] = ("cuda", "mps", "cpu")) -> Run:
         """Make or take up the run folder and set the threads.
 
         Args:
-            devices: the kinds of device the task can use; `auto` chooses among them.
+            devices: the kinds of device the task can use, best first; `auto` takes the first that is there.
 
         Raises:
             ValueError: the folder is not free, or the device is missing or of no use to the task.
@@ -118,14 +118,7 @@ class Job:
             run = Run.open(self.resume, progress=progress)
             device.use_threads(run.plan.threads)
             return run
-        asked = self.options.device
-        if asked == "auto" and devices == ("cpu",):
-            asked = "cpu"
-        chosen = device.choose(asked)
-        if chosen.type not in devices:
-            raise ValueError(
-                f"'{self.command}' runs on {' or '.join(devices)} here, not on {chosen}: use --device auto"
-            )
+        chosen = device.choose(self.options.device, devices)
         plan = self.plan(str(chosen), self.options.threads or threads.available_cores())
         path = self.options.out or default_path(Path("runs"), plan.command, plan.inputs)
         run = Run.create(path, plan, overwrite=self.options.overwrite, progress=progress)

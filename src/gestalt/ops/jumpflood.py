@@ -75,10 +75,14 @@ def sweep(
             continue
         followed = asked.roll(way, dims=axis)
         followed = torch.cat([followed[..., :axis], followed[..., axis, None] + way, followed[..., axis + 1 :]], dim=-1)
-        field, difference = _keep_better(queries, keys, patch, weight, field, difference, followed.clamp(min=0).min(top))
+        field, difference = _keep_better(
+            queries, keys, patch, weight, field, difference, followed.clamp(min=0).min(top)
+        )
     draw = 0
     while radius >= 1:
-        offset = torch.stack([_random(field.shape[:3], 2 * radius + 1, seed, draw + n, field.device) for n in range(3)], -1)
+        offset = torch.stack(
+            [_random(field.shape[:3], 2 * radius + 1, seed, draw + n, field.device) for n in range(3)], -1
+        )
         near = (field + offset - radius).clamp(min=0).min(top)
         field, difference = _keep_better(queries, keys, patch, weight, field, difference, near)
         radius, draw = radius // 4, draw + 3

@@ -25,8 +25,8 @@ from gestalt.ops.trees import Leaves, leaves, principal_features
 MEMORY_BUDGET = 256 * 2**20
 """Bytes that one chunk of the exact search may take."""
 
-QUERIES, KEYS = 8192, 1024
-"""Patches in a chunk of the exact search, where the budget allows: measured best on CPUs with 32 MB of cache."""
+QUERIES, KEYS = 4096, 1024
+"""Patches in a chunk of the exact search, where the budget allows: their products stay in a cache of 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def exact(
     """Compare every query patch with every key patch, as chunked matrix products. Any device.
 
     The product alone says which key wins: with two more columns per patch, (q, |q|^2, 1) . (-2wk, w, w|k|^2) is
-    w |q - k|^2. What remains is one pass for the smallest, and a second one over the few queries that found better.
+    w |q - k|^2. What remains is one pass for the smallest number of each block of keys, which is cheap, and, for each
+    query, one more product with the block that held it, to see where.
 
     Args:
         queries: (C, T, H, W) float32.
@@ -80,19 +81,24 @@ def exact(
     best_index = torch.zeros(math.prod(query_grid), dtype=torch.int64, device=queries.device)
     distance = torch.empty(math.prod(query_grid), device=queries.device)
     w_k = torch.ones(math.prod(key_grid), device=keys.device) if weight is None else weight.flatten()
-    # One buffer for all products: fresh memory for each would cost more than the product itself.
+    # One buffer for all products: fresh memory for each would cost more than the product itself. And the keys are
+    # kept as they go into the product, unless that takes too much.
     buffer = torch.empty(query_rows * query_grid[2] * key_rows * key_grid[2], device=queries.device)
+    kept = 4 * math.prod(key_grid) * (keys.shape[0] * math.prod(patch) + 2) <= budget // 2
+    factors = list(_key_factors(keys, patch, w_k, key_rows)) if kept else None
     for q_at, q_nd in _blocks(queries, patch, query_rows):
         q_nd2 = torch.cat([q_nd, q_nd.square().sum(1, keepdim=True), torch.ones_like(q_nd[:, :1])], dim=1)
         least = torch.full((len(q_nd),), math.inf, device=queries.device)
+        block = torch.zeros(len(q_nd), dtype=torch.int64, device=queries.device)
+        for n, (_, k_nd2) in enumerate(factors or _key_factors(keys, patch, w_k, key_rows)):
+            scores = torch.mm(q_nd2, k_nd2.T, out=buffer[: len(q_nd) * len(k_nd2)].view(len(q_nd), len(k_nd2)))
+            smallest = scores.amin(1)
+            block[smallest < least] = n
+            least = torch.minimum(least, smallest)
         nearest = best_index[q_at : q_at + len(q_nd)]
-        for k_at, k_nd in _blocks(keys, patch, key_rows):
-            w = w_k[k_at : k_at + len(k_nd), None]
-            k_nd2 = torch.cat([-2 * w * k_nd, w, w * k_nd.square().sum(1, keepdim=True)], dim=1)
-            scores = torch.mm(q_nd2, k_nd2.T, out=buffer[: len(q_nd) * len(k_nd)].view(len(q_nd), len(k_nd)))
-            better = (scores.amin(1) < least).nonzero()[:, 0]
-            found = scores[better].min(dim=1)
-            least[better], nearest[better] = found.values, found.indices + k_at
+        for n, (k_at, k_nd2) in enumerate(factors or _key_factors(keys, patch, w_k, key_rows)):
+            rows = (block == n).nonzero()[:, 0]
+            nearest[rows] = (q_nd2[rows] @ k_nd2.T).argmin(1) + k_at
         # And it cancels for near patches anyway: measure the winners again, directly.
         distance[q_at : q_at + len(q_nd)] = (q_nd - cut(keys, nearest, patch)).square().mean(dim=1)
     return Field(best_index.reshape(query_grid), distance.reshape(query_grid))
@@ -107,7 +113,7 @@ def patchmatch(
     start: Tensor | None = None,
     seed: int = 0,
     sweeps: int = 4,
-    trees: int = 2,
+    trees: int = 1,
     reach: int | None = None,
 ) -> Field:
     """Improve a field by candidates that are likely near: from trees, from neighbours, and random ones. Any device.
@@ -207,9 +213,7 @@ def _flooded(
         field, difference = jumpflood.compare_members(queries, keys, patch, weight, field, difference, *tree)
     for n in range(sweeps):
         chance, step = seed * sweeps + n + 1, jumpflood.STEPS[n % len(jumpflood.STEPS)]
-        field, difference = jumpflood.sweep(
-            queries, keys, patch, weight, field, difference, step, reach, chance
-        )
+        field, difference = jumpflood.sweep(queries, keys, patch, weight, field, difference, step, reach, chance)
     return field, difference
 
 
@@ -242,7 +246,9 @@ def carry(index: Tensor, before: tuple[Patch, Patch], now: tuple[Patch, Patch]) 
     """
     (query_before, key_before), (query_now, key_now) = before, now
     matches = corners(index, key_before).unbind(-1)
-    centres = [(torch.arange(n, device=index.device) + 0.5) * b / n for n, b in zip(query_now, query_before, strict=True)]
+    centres = [
+        (torch.arange(n, device=index.device) + 0.5) * b / n for n, b in zip(query_now, query_before, strict=True)
+    ]
     under = [c.floor().long().clamp(max=b - 1) for c, b in zip(centres, query_before, strict=True)]
     carried = torch.zeros(query_now, dtype=torch.int64, device=index.device)
     for axis, match in enumerate(matches):
@@ -272,6 +278,13 @@ def _chunks(queries: Tensor, keys: Tensor, patch: Patch, budget: int) -> tuple[i
     query_columns, key_columns = (x.shape[3] - patch[2] + 1 for x in (queries, keys))
     per_chunk = max(1, min(numbers // width, math.isqrt(numbers)))
     return max(1, min(per_chunk, QUERIES) // query_columns), max(1, min(per_chunk, KEYS) // key_columns)
+
+
+def _key_factors(keys: Tensor, patch: Patch, w_k: Tensor, rows: int):
+    """Blocks of the keys as they go into the product: (number of the first, (-2wk, w, w|k|^2))."""
+    for at, k_nd in _blocks(keys, patch, rows):
+        w = w_k[at : at + len(k_nd), None]
+        yield at, torch.cat([-2 * w * k_nd, w, w * k_nd.square().sum(1, keepdim=True)], dim=1)
 
 
 def _blocks(x: Tensor, patch: Patch, rows: int):

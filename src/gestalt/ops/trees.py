@@ -25,7 +25,7 @@ DIRECTIONS = 8
 LEAF = 32
 """Wanted number of members of a leaf."""
 
-_SAMPLE = 2048
+_SAMPLE = 512
 
 
 class Leaves(NamedTuple):
@@ -58,7 +58,7 @@ def principal_features(queries: Tensor, keys: Tensor, patch: Patch, seed: int) -
     sample = sample - sample.mean(0)
     # Subspace iteration: a full decomposition of the covariance would take longer than the whole search.
     directions = torch.randn(sample.shape[1], min(DIRECTIONS, sample.shape[1]), generator=generator).to(sample)
-    for _ in range(6):
+    for _ in range(4):
         directions = torch.linalg.qr(sample.T @ (sample @ directions)).Q
     filters = directions.T.reshape(-1, keys.shape[0], *patch)
     query_features, key_features = (F.conv3d(x[None], filters)[0].movedim(0, -1) for x in (queries, keys))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import torch
 
 
-def choose(device: str) -> torch.device:
+def choose(device: str, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> torch.device:
     """Return the device that `device` names; nothing ever falls back silently.
 
     Args:
-        device: auto, cpu, cuda, cuda:N or mps. auto takes cuda, then mps, then cpu; the caller prints which.
+        device: auto, cpu, cuda, cuda:N or mps. The caller prints what auto chose.
+        kinds: of devices to choose from, best first; auto takes the first that this machine has.
 
     Raises:
-        ValueError: If the name is unknown or this machine has no such device.
+        ValueError: If the name is unknown, this machine has no such device, or it is not among the kinds.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+        has = {"cuda": torch.cuda.is_available, "mps": _has_mps, "cpu": lambda: True}
+        return torch.device(next(kind for kind in kinds if has[kind]()))
     if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
         raise ValueError(f"unknown device {device!r}: expected auto, cpu, cuda, cuda:N or mps")
     chosen = torch.device(device)
@@ -29,6 +32,8 @@ def choose(device: str) -> torch.device:
             raise ValueError(f"this machine has no usable CUDA device for {device!r}; use --device auto or cpu")
         if (chosen.index or 0) >= count:
             raise ValueError(f"there is no {device}: this machine's CUDA devices are cuda:0 to cuda:{count - 1}")
+    if chosen.type not in kinds:
+        raise ValueError(f"this runs on {' or '.join(kinds)}, not on {chosen}: use --device auto")
     return chosen
 
 

@@ -18,7 +18,7 @@ from gestalt.tasks.analogy.config import Patch
         {"iterations": 0},
         {"guidance": -1.0},
         {"guidance": float("inf")},
-        {"decay": 1.1},
+        {"solve": 0},
         {"completeness": float("nan")},
     ],
 )

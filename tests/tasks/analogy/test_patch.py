@@ -11,9 +11,15 @@ from analogy import object_pixels, overlap
 from gestalt import recipes
 from gestalt.drawn import objects
 from gestalt.metrics.edges import edge_correlation
+from gestalt.metrics.patches import coherence
+from gestalt.ops.nearest import patchmatch
+from gestalt.ops.resize import resize
+from gestalt.ops.stats import match_histogram
 from gestalt.run.service import NullRun
+from gestalt.tasks.analogy import patch
 from gestalt.tasks.analogy.config import Patch
-from gestalt.tasks.analogy.patch import check, guidance, level_sizes, make, sweep, transfer
+from gestalt.tasks.analogy.measures import two_sided
+from gestalt.tasks.analogy.patch import check, level_sizes, make, sweep, transfer
 
 TINY = recipes.analogy_patch("tiny")
 
@@ -22,12 +28,15 @@ class Kept(NullRun):
     """A run that remembers what it was given."""
 
     def __init__(self):
-        self.images, self.measures = {}, {}
+        self.images, self.measures, self.said = {}, {}, []
 
     def image(self, name, image, caption, **place):
         assert caption
         assert place.keys() <= {"row", "col", "kind"}
         self.images[name] = image
+
+    def say(self, text):
+        self.said.append(text)
 
     def measure(self, **values):
         self.measures.update(values)
@@ -47,9 +56,7 @@ def test_both_directions_are_kept_measured_and_shown(pair):
         assert torch.equal(results[name], run.images[f"{name}.png"])
         assert results[name].shape == (1, 3, 36, 48)
         assert results[name].abs().max() <= 1
-        assert run.measures[f"{name}_edges_structure"] == pytest.approx(
-            edge_correlation(results[name], structure), abs=0.2
-        )
+        assert run.measures[f"{name}_edges_structure"] == pytest.approx(edge_correlation(results[name], structure))
         assert run.measures[f"{name}_coherence"] < run.measures[f"{name}_null_histogram_coherence"] < 1.0
         assert run.measures[f"{name}_null_structure_coherence"] == 1.0
         assert run.measures[f"{name}_null_structure_edges_structure"] == pytest.approx(1.0)
@@ -83,19 +90,68 @@ def test_the_dial_turns_from_appearance_to_structure():
     count = len(level_sizes(structure, settings))
     assert run.images["sweep_a2b.png"] is sheet
     free = [run.measures[f"a2b_start_{n}_free_edges_structure"] for n in range(count)]
-    assert free[-1] > free[0] + 0.3
+    assert free[-1] > free[0] + 0.2
     guided = [run.measures[f"a2b_start_{n}_guided_edges_structure"] for n in range(count)]
     assert guided[0] > free[0]
 
 
 @pytest.mark.parametrize("search", ["patchmatch", "exact"])
-@pytest.mark.parametrize("vote", ["mean", "median"])
+@pytest.mark.parametrize("vote", ["agreed", "mean", "median"])
 @pytest.mark.parametrize("colours", ["matched", "kept"])
-def test_every_choice_works(pair, search, vote, colours):
+def test_every_choice_beats_recolouring_on_its_own_side(pair, search, vote, colours):
     settings = dataclasses.replace(TINY, search=search, vote=vote, colours=colours, completeness=0.0)
-    result = make(pair[0], pair[1], settings, run=NullRun())["a2b"]
+    run = Kept()
+    result = make(pair[0], pair[1], settings, run=run)["a2b"]
     assert result.shape == (1, 3, 36, 48)
-    assert torch.isfinite(result).all()
+    assert run.measures["a2b_coherence"] < 0.6 * run.measures["a2b_null_histogram_coherence"]
+
+
+def test_agreement_is_sharper_than_a_mean_and_no_less_coherent(pair):
+    a, b = (patch.working_size(image, Patch(size=96)) for image in pair)
+    fixed = Patch(size=96, guidance=1.0, start=0)
+    made = {vote: transfer(a, b, dataclasses.replace(fixed, vote=vote), name=vote) for vote in ("agreed", "mean")}
+    measured = two_sided(made, a, b)
+    assert abs(measured["agreed"]["contrast"] - 1) < abs(measured["mean"]["contrast"] - 1)
+    assert measured["agreed"]["coherence"] < measured["mean"]["coherence"] + 0.02
+
+
+def test_auto_keeps_the_trial_with_the_best_score(pair, monkeypatch):
+    """Whatever the score prefers is chosen; a number given is never changed."""
+    a, b = (patch.working_size(image, TINY) for image in pair)
+
+    def chosen(settings: Patch, score) -> str:
+        monkeypatch.setattr(patch, "score", score)
+        run = Kept()
+        transfer(a, b, settings, run=run, name="a2b")
+        (said,) = run.said
+        return said
+
+    from_coarsest = dataclasses.replace(TINY, start=0)
+    monkeypatch.setattr(patch, "GUIDANCES", (0.1, 3.0))
+    kept = chosen(from_coarsest, lambda row: -row["edges_structure"])
+    free = chosen(from_coarsest, lambda row: row["edges_structure"])
+    assert f"guidance {max(patch.GUIDANCES):g}" in kept
+    assert f"guidance {min(patch.GUIDANCES):g}" in free
+    assert "guidance 0.8 " in chosen(dataclasses.replace(TINY, guidance=0.8), lambda row: row["coherence"])
+    assert "start level 1 " in chosen(dataclasses.replace(TINY, start=1), lambda row: row["coherence"])
+
+
+def test_a_huge_picture_is_solved_small_and_carried_up():
+    a, b = (scene.image for scene in objects.pair(size=(300, 400), seed=0))
+    settings = Patch(size=400, solve=100, guidance=1.0, start=0)
+    sizes = level_sizes(a, settings)
+    assert (75, 100) in sizes
+    assert sizes[-1] == (300, 400)
+    assert len(sizes) == sizes.index((75, 100)) + 3  # it doubles from there
+    huge = transfer(a, b, settings, name="huge")
+    guides = patch.guidance(a, b)
+    solved = patch.synthesize_levels(
+        match_histogram(a, b), b, guides, settings, seed=0, last=sizes.index((75, 100)), name="solved"
+    )
+    together = torch.stack([resize(huge, (75, 100)).flatten(), solved.flatten()])
+    assert float(torch.corrcoef(together)[0, 1]) > 0.9
+    enlarged = resize(solved, (300, 400))
+    assert coherence(huge, b, search=patchmatch) < 0.7 * coherence(enlarged, b, search=patchmatch)
 
 
 @pytest.mark.parametrize("size", [(1, 60), (60, 1), (1, 1), (3, 200), (7, 7), (33, 45)])
@@ -110,12 +166,6 @@ def test_odd_sizes_work_on_either_side(pair, size):
 def test_a_start_past_the_last_level_is_refused(pair):
     with pytest.raises(ValueError, match="--start 50 is past the finest level: a picture of 48 x 36 pixels has levels"):
         check(pair[0], pair[1], dataclasses.replace(TINY, start=50))
-
-
-def test_guidance_means_the_same_in_any_colours(pair):
-    recoloured = pair[0] * 0.5 - 0.1
-    torch.testing.assert_close(guidance(pair[0]), guidance(recoloured), atol=2e-2, rtol=0)
-    assert guidance(pair[0]).shape == (1, 3, 72, 96)
 
 
 @pytest.mark.slow

@@ -41,11 +41,11 @@ def figure_ground(image: Tensor) -> tuple[Tensor, float]:
         The certainty, in [0, 1]: how far apart the two classes are. Objects on a ground have .35 and more, landscapes
         and textures, which have no figures, mostly .15 to .3.
     """
-    shrunk = resize(image, fit_long_side(image.shape[2:], LONG_SIDE))
+    shrunk = resize(image, fit_long_side(image.shape[2:], LONG_SIDE)).cpu()  # small, and full of tiny steps
     pixel = max(min(shrunk.shape[2:]) / 96, 0.01)
     likelihood = torch.stack([_likelihood(blur(shrunk, width * pixel), count) for count, width in CLUSTERINGS])
     figures, certainty = _two_classes(blur(likelihood.mean(0)[None, None], pixel))
-    return resize(figures, image.shape[2:]).clamp(-1, 1), certainty
+    return resize(figures.to(image.device), image.shape[2:]).clamp(-1, 1), certainty
 
 
 def _likelihood(image: Tensor, count: int) -> Tensor:
@@ -84,7 +84,7 @@ def _clusters(colours_nc: Tensor, count: int, rounds: int = 20) -> Tensor:
 
 
 def _nearest(colours_nc: Tensor, centres_kc: Tensor) -> Tensor:
-    return (centres_kc.square().sum(1) - 2 * colours_nc @ centres_kc.T).argmin(1)
+    return (centres_kc.square().sum(1, keepdim=True) - 2 * centres_kc @ colours_nc.T).argmin(0)
 
 
 def _clear_of_border(inside: Tensor, border: Tensor, strip: int) -> Tensor:

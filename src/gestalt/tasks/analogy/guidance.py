@@ -71,6 +71,8 @@ def direction(image: Tensor) -> Tensor:
     tone = F.pad(blur(luminance(image), 1.0), (1, 1, 1, 1), mode="replicate")
     across = (tone[:, :, 1:-1, 2:] - tone[:, :, 1:-1, :-2]) / 2
     down = (tone[:, :, 2:, 1:-1] - tone[:, :, :-2, 1:-1]) / 2
-    tensor = blur(torch.cat([across.square() - down.square(), 2 * across * down, across.square() + down.square()], 1), 2.0)
+    tensor = blur(
+        torch.cat([across.square() - down.square(), 2 * across * down, across.square() + down.square()], 1), 2.0
+    )
     energy = tensor[:, 2:]
     return tensor[:, :2] / (energy + 0.5 * energy.mean() + 1e-9)

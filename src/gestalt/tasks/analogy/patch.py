@@ -19,7 +19,6 @@ References:
 
 import dataclasses
 import functools
-import itertools
 
 from torch import Tensor
 
@@ -91,12 +90,17 @@ def transfer(
         ValueError: the pyramid has no level `settings.start`.
     """
     check(structure, structure, settings)
-    guides = guidance(structure, appearance) if settings.guidance else (structure[:, :0], appearance[:, :0])
-    begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
+    begin, guides = _prepared(structure, appearance, settings)
     if "auto" in (settings.guidance, settings.start):
         settings = choose(structure, begin, appearance, guides, settings, seed=seed)
         run.say(f"{name}: guidance {settings.guidance:g} and start level {settings.start} measured best")
-    return _synthesize(begin, appearance, guides, settings, seed=seed, run=run, name=name)
+    return synthesize_levels(begin, appearance, guides, settings, seed=seed, run=run, name=name)
+
+
+def _prepared(structure: Tensor, appearance: Tensor, settings: Patch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The picture to begin with, and the guidance of both pictures, of no channels where it is off."""
+    begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
+    return begin, guidance(structure, appearance) if settings.guidance else (structure[:, :0], appearance[:, :0])
 
 
 def choose(
@@ -110,8 +114,8 @@ def choose(
 ) -> Patch:
     """Fill in what is "auto", by measuring small trials on both sides.
 
-    Every combination of `GUIDANCES` and `STARTS` is made up to the last level no longer than `TRIAL`; the one with the
-    best `measures.score` is kept.
+    Trials are made up to the last level no longer than `TRIAL`: first with each of `GUIDANCES`, then, with the best of
+    them, from the other `STARTS`. The best `measures.score` is kept.
 
     Args:
         structure, appearance, settings, seed: as for `transfer`.
@@ -126,16 +130,26 @@ def choose(
     starts = [start for start in STARTS if start <= last] if settings.start == "auto" else [settings.start]
     guidances = GUIDANCES if settings.guidance == "auto" else [settings.guidance]
     small, source = resize(structure, sizes[last]), resize(appearance, follow(appearance.shape[2:], sizes)[last])
-    trials = {}
-    for weight, start in itertools.product(guidances, starts):
-        trial = dataclasses.replace(settings, guidance=weight, start=min(start, last), iterations=2)
-        trials[weight, start] = _synthesize(begin, appearance, guides, trial, seed=seed, last=last, name="trial")
-    measured = two_sided(trials, small.clamp(-1, 1), source.clamp(-1, 1))
-    weight, start = min(measured, key=lambda trial: score(measured[trial]))
+
+    def scores(trials: list[tuple[float, int]]) -> dict[tuple[float, int], float]:
+        made = {}
+        for weight, start in trials:
+            trial = dataclasses.replace(settings, guidance=weight, start=min(start, last), iterations=2)
+            made[weight, start] = synthesize_levels(
+                begin, appearance, guides, trial, seed=seed, last=last, name="trial"
+            )
+        measured = two_sided(made, small.clamp(-1, 1), source.clamp(-1, 1), directions=64)
+        return {trial: score(row) for trial, row in measured.items()}
+
+    tried = scores([(weight, starts[0]) for weight in guidances])
+    weight, _ = min(tried, key=tried.__getitem__)
+    if len(starts) > 1:
+        tried |= scores([(weight, start) for start in starts[1:]])
+    weight, start = min(tried, key=tried.__getitem__)
     return dataclasses.replace(settings, guidance=weight, start=start)
 
 
-def _synthesize(
+def synthesize_levels(
     begin: Tensor,
     appearance: Tensor,
     guides: tuple[Tensor, Tensor],
@@ -146,22 +160,31 @@ def _synthesize(
     run: NullRun = NullRun(),
     name: str,
 ) -> Tensor:
-    """Go through the levels from `settings.start` to `last`; the result has the size of that level."""
+    """Go through the levels from `settings.start` to `last`, both numbers; the result has the size of that level.
+
+    Args:
+        begin: (1, 3, H, W) in [-1, 1], the structure in the colours to begin with.
+        appearance: (1, 3, H', W') in [-1, 1].
+        guides: (1, G, H, W) and (1, G, H', W'), guidance of both, not yet weighted; G may be 0.
+        settings, seed, run, name: as for `transfer`.
+        last: the level to end with, or None for the finest.
+    """
     sizes = level_sizes(begin, settings)
     source_sizes = follow(appearance.shape[2:], sizes)
     whole = nearest.exact if settings.search == "exact" else functools.partial(nearest.patchmatch, sweeps=SWEEPS)
     nearby = functools.partial(nearest.patchmatch, sweeps=1, reach=4)
+    assert settings.start != "auto"
+    assert settings.guidance != "auto"
     levels = []
     for n in range(settings.start, len(sizes) if last is None else last + 1):
-        both = sizes[n], source_sizes[n]
-        source = resize(appearance, both[1])
+        source = resize(appearance, source_sizes[n])
         if n > settings.start and max(sizes[n]) > settings.solve:
-            bare = (source.new_empty(1, 0, *size) for size in both)
-            levels.append(Level(source, *bare, nearby, iterations=1, alpha=0.0))
-            continue
-        weights = settings.guidance * channel_weights(n)[:, : guides[0].shape[1]].to(source)
-        weighted = (weights * resize(guide, size) for guide, size in zip(guides, both, strict=True))
-        levels.append(Level(source, *weighted, whole, settings.iterations, settings.completeness))
+            ours, theirs = (source.new_empty(1, 0, *size) for size in (sizes[n], source_sizes[n]))
+            levels.append(Level(source, ours, theirs, nearby, iterations=1, alpha=0.0))
+        else:
+            weights = settings.guidance * channel_weights(n)[:, : guides[0].shape[1]].to(source)
+            ours, theirs = weights * resize(guides[0], sizes[n]), weights * resize(guides[1], source_sizes[n])
+            levels.append(Level(source, ours, theirs, whole, settings.iterations, settings.completeness))
     patch = (1, settings.patch, settings.patch)
     return synthesize(begin, levels, patch=patch, vote_by=settings.vote, seed=seed, run=run, name=name).clamp(-1, 1)
 
@@ -228,10 +251,11 @@ def sweep(
     rows, captions = [], []
     for weight in (0.0, guided):
         cells, notes = [], []
+        begin, guides = _prepared(structure, appearance, dataclasses.replace(settings, guidance=weight))
         for start in range(count):
             cell = f"{name}_start_{start}_{'guided' if weight else 'free'}"
             variant = dataclasses.replace(settings, start=start, guidance=weight)
-            cells.append(transfer(structure, appearance, variant, seed=seed, run=run, name=cell))
+            cells.append(synthesize_levels(begin, appearance, guides, variant, seed=seed, run=run, name=cell))
             kept, copied = edge_correlation(cells[-1], structure), edge_correlation(cells[-1], appearance)
             run.measure(**{f"{cell}_edges_structure": kept, f"{cell}_edges_appearance": copied})
             notes.append(f"E {kept:.2f} / {copied:.2f}")
