@@ -29,7 +29,7 @@ class Patch:
     patch: int = 7
     """Side of the square patches, in pixels, at every level."""
 
-    iterations: int = 3
+    iterations: int = 4
     """Searches and votes per level."""
 
     colours: Literal["matched", "kept"] = "matched"
