@@ -67,8 +67,9 @@ def product_rates(side: int = 4096) -> list[float]:
 
 def previous_output(a: Tensor, b: Tensor, settings: Patch) -> Tensor:
     """The analogy up to the last level but one, enlarged to full size: what the last level's first search is asked."""
-    begin, last = match_histogram(a, b), len(patch.level_sizes(a, settings)) - 2
-    before = patch.synthesize_levels(begin, b, guidance(a, b), settings, seed=0, last=last, name="before")
+    begin, sizes = match_histogram(a, b), patch.level_sizes(a, settings)
+    guides, last = guidance(a, b), len(sizes) - 2
+    before = patch.synthesize_levels(begin, b, guides, sizes, settings, seed=0, last=last, name="before")
     return resize(before, a.shape[2:])
 
 

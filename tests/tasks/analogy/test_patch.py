@@ -144,9 +144,17 @@ def test_a_huge_picture_is_solved_small_and_carried_up():
     assert sizes[-1] == (300, 400)
     assert len(sizes) == sizes.index((75, 100)) + 3  # it doubles from there
     huge = transfer(a, b, settings, name="huge")
-    guides = patch.guidance(a, b)
+    reduced = [resize(x, (75, 100)).clamp(-1, 1) for x in (a, b)]
+    guides = patch.guidance(reduced[0], reduced[1])
     solved = patch.synthesize_levels(
-        match_histogram(a, b), b, guides, settings, seed=0, last=sizes.index((75, 100)), name="solved"
+        match_histogram(reduced[0], reduced[1]),
+        b,
+        guides,
+        sizes,
+        settings,
+        seed=0,
+        last=sizes.index((75, 100)),
+        name="solved",
     )
     together = torch.stack([resize(huge, (75, 100)).flatten(), solved.flatten()])
     assert float(torch.corrcoef(together)[0, 1]) > 0.9

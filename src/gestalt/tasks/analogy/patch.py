@@ -19,6 +19,7 @@ References:
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -91,14 +92,16 @@ def transfer(
     """
     check(structure, structure, settings)
     begin, guides = _prepared(structure, appearance, settings)
+    sizes = level_sizes(structure, settings)
     if "auto" in (settings.guidance, settings.start):
-        settings = choose(structure, begin, appearance, guides, settings, seed=seed)
+        settings = choose(structure, begin, appearance, guides, sizes, settings, seed=seed)
         run.say(f"{name}: guidance {settings.guidance:g} and start level {settings.start} measured best")
-    return synthesize_levels(begin, appearance, guides, settings, seed=seed, run=run, name=name)
+    return synthesize_levels(begin, appearance, guides, sizes, settings, seed=seed, run=run, name=name)
 
 
 def _prepared(structure: Tensor, appearance: Tensor, settings: Patch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The picture to begin with, and the guidance of both pictures, of no channels where it is off."""
+    """The picture to begin with, and the guidance of both (of no channels where it is off), no larger than `solve`."""
+    structure, appearance = (resize(x, fit_long_side(x.shape[2:], settings.solve)) for x in (structure, appearance))
     begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
     return begin, guidance(structure, appearance) if settings.guidance else (structure[:, :0], appearance[:, :0])
 
@@ -108,6 +111,7 @@ def choose(
     begin: Tensor,
     appearance: Tensor,
     guides: tuple[Tensor, Tensor],
+    sizes: Sequence[Size],
     settings: Patch,
     *,
     seed: int,
@@ -121,11 +125,11 @@ def choose(
         structure, appearance, settings, seed: as for `transfer`.
         begin: the structure in the colours to begin with.
         guides: of both pictures.
+        sizes: of the output's levels.
 
     Returns:
         The settings, all in numbers.
     """
-    sizes = level_sizes(structure, settings)
     last = max([n for n, size in enumerate(sizes) if max(size) <= TRIAL], default=0)
     starts = [start for start in STARTS if start <= last] if settings.start == "auto" else [settings.start]
     guidances = GUIDANCES if settings.guidance == "auto" else [settings.guidance]
@@ -136,7 +140,7 @@ def choose(
         for weight, start in trials:
             trial = dataclasses.replace(settings, guidance=weight, start=min(start, last), iterations=2)
             made[weight, start] = synthesize_levels(
-                begin, appearance, guides, trial, seed=seed, last=last, name="trial"
+                begin, appearance, guides, sizes, trial, seed=seed, last=last, name="trial"
             )
         measured = two_sided(made, small.clamp(-1, 1), source.clamp(-1, 1), directions=64)
         return {trial: score(row) for trial, row in measured.items()}
@@ -153,6 +157,7 @@ def synthesize_levels(
     begin: Tensor,
     appearance: Tensor,
     guides: tuple[Tensor, Tensor],
+    sizes: Sequence[Size],
     settings: Patch,
     *,
     seed: int,
@@ -163,13 +168,13 @@ def synthesize_levels(
     """Go through the levels from `settings.start` to `last`, both numbers; the result has the size of that level.
 
     Args:
-        begin: (1, 3, H, W) in [-1, 1], the structure in the colours to begin with.
+        begin: (1, 3, *, *) in [-1, 1], the structure in the colours to begin with, any size.
         appearance: (1, 3, H', W') in [-1, 1].
-        guides: (1, G, H, W) and (1, G, H', W'), guidance of both, not yet weighted; G may be 0.
+        guides: (1, G, *, *) each, guidance of both, not yet weighted, any size; G may be 0.
+        sizes: of the output's levels, coarse to fine.
         settings, seed, run, name: as for `transfer`.
         last: the level to end with, or None for the finest.
     """
-    sizes = level_sizes(begin, settings)
     source_sizes = follow(appearance.shape[2:], sizes)
     whole = nearest.exact if settings.search == "exact" else functools.partial(nearest.patchmatch, sweeps=SWEEPS)
     nearby = functools.partial(nearest.patchmatch, sweeps=1, reach=4)
@@ -246,16 +251,16 @@ def sweep(
     Returns:
         (1, 3, h, w), the sheet.
     """
-    count = len(level_sizes(structure, settings))
+    sizes = level_sizes(structure, settings)
     guided = settings.guidance if settings.guidance not in ("auto", 0.0) else 1.0
     rows, captions = [], []
     for weight in (0.0, guided):
         cells, notes = [], []
         begin, guides = _prepared(structure, appearance, dataclasses.replace(settings, guidance=weight))
-        for start in range(count):
+        for start in range(len(sizes)):
             cell = f"{name}_start_{start}_{'guided' if weight else 'free'}"
             variant = dataclasses.replace(settings, start=start, guidance=weight)
-            cells.append(synthesize_levels(begin, appearance, guides, variant, seed=seed, run=run, name=cell))
+            cells.append(synthesize_levels(begin, appearance, guides, sizes, variant, seed=seed, run=run, name=cell))
             kept, copied = edge_correlation(cells[-1], structure), edge_correlation(cells[-1], appearance)
             run.measure(**{f"{cell}_edges_structure": kept, f"{cell}_edges_appearance": copied})
             notes.append(f"E {kept:.2f} / {copied:.2f}")
@@ -264,7 +269,7 @@ def sweep(
     sheet = contact_sheet(
         rows,
         row_labels=["no guidance", "guidance"],
-        col_labels=[f"start {start}" for start in range(count)],
+        col_labels=[f"start {start}" for start in range(len(sizes))],
         captions=captions,
         cell=min(256, max(structure.shape[2:])),
     )
