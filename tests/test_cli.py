@@ -177,6 +177,8 @@ def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]
         (["analogy", "make", "A", "B", "--size", "0"], "--size must be at least 1, got 0"),
         (["analogy", "make", "A", "B", "--ratio", "nan"], "--ratio must lie between 0 and 1, got nan"),
         (["analogy", "make", "A", "B", "--guidance", "inf"], "--guidance must be 0 or more, got inf"),
+        (["analogy", "make", "A", "B", "--guidance", "abc"], "--guidance: expected FLOAT|{auto}, got 'abc'; see"),
+        (["analogy", "make", "A", "B", "--start", "-1"], "--start must be auto or at least 0, got -1"),
         (["analogy", "make", "A", "B", "--vote", "max"], "'--vote'"),
         (["analogy", "make", "A", "B", "--seed", "-1"], "--seed must lie between 0 and 2147483647, got -1"),
         (["analogy", "make", "A", "B", "--threads", "-1"], "--threads must lie between 0 (all cores) and 1024"),
@@ -425,6 +427,15 @@ def test_a_run_of_another_program_cannot_be_resumed(
     record = json.loads((tmp_path / "run" / "run.json").read_text()) | {"status": "stopped"} | change
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     assert_refused(["resume", "run"], capsys, "this version of gestalt")
+
+
+def test_a_run_on_a_device_that_is_gone_cannot_be_resumed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(made, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text()) | {"status": "stopped", "device": "cuda:99"}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    assert_refused(["resume", "run"], capsys, "cuda:99")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])

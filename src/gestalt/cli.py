@@ -143,7 +143,14 @@ def resume(asked: Resume) -> int:
             command=plan.command,
             inputs=inputs(**{name: _as_paths(value) for name, value in plan.inputs.items()}),
             settings=settings(**plan.settings),
-            options=Options(seed=plan.seed, engine=plan.engine, preset=plan.preset, quiet=asked.quiet, json=asked.json),
+            options=Options(
+                seed=plan.seed,
+                device=plan.device,
+                engine=plan.engine,
+                preset=plan.preset,
+                quiet=asked.quiet,
+                json=asked.json,
+            ),
             argv=plan.argv,
             resume=asked.run,
         )
@@ -275,7 +282,8 @@ def _sentence(box: str) -> str:
             break
         if not is_rule:
             words.append(text)
-    return " ".join(words) or "these arguments do not fit"
+    sentence = " ".join(words).rstrip(".") or "these arguments do not fit"
+    return re.sub(r"no type matching (\S+) could be instantiated from \[(.*)\]", r"expected \1, got \2", sentence)
 
 
 def _recipe(maker: Maker, engine: str, preset: str) -> Any:

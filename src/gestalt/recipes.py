@@ -39,7 +39,7 @@ def analogy_patch(preset: str) -> Patch:
         ),
         "style": Patch(coarsest=28),
         "texture": Patch(coarsest=28, guidance=1.5),
-        "glyph": Patch(guidance=0.7),
+        "glyph": Patch(guidance=0.5),
         "sketch": Patch(completeness=0.02),
     }
     return choose(presets, preset)

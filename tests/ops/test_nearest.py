@@ -129,14 +129,16 @@ def test_patchmatch_finds_a_copy_and_reports_true_distances():
 
 def test_patchmatch_gives_equal_bytes_for_any_number_of_threads():
     queries, keys = smooth(4, 40, 50, seed=1), smooth(4, 45, 38, seed=2)
-    before = numba.get_num_threads()
+    before, before_torch = numba.get_num_threads(), torch.get_num_threads()
     try:
         fields = []
         for count in (1, min(2, before)):
             numba.set_num_threads(count)
+            torch.set_num_threads(count)
             fields.append(patchmatch(queries, keys, (1, 7, 7), seed=5))
     finally:
         numba.set_num_threads(before)
+        torch.set_num_threads(before_torch)
     assert torch.equal(fields[0].index, fields[1].index)
     assert torch.equal(fields[0].distance, fields[1].distance)
 

@@ -114,11 +114,11 @@ class Job:
         from gestalt.run import device
 
         progress = Progress(quiet=self.options.quiet or self.options.json)
+        chosen = device.choose(self.options.device, devices)
         if self.resume is not None:
             run = Run.open(self.resume, progress=progress)
             device.use_threads(run.plan.threads)
             return run
-        chosen = device.choose(self.options.device, devices)
         plan = self.plan(str(chosen), self.options.threads or threads.available_cores())
         path = self.options.out or default_path(Path("runs"), plan.command, plan.inputs)
         run = Run.create(path, plan, overwrite=self.options.overwrite, progress=progress)

@@ -90,7 +90,7 @@ def leaves(query_features: Tensor, key_features: Tensor, seed: int) -> Leaves:
         along = values.gather(2, axis[:, None, None].expand(-1, values.shape[1], 1))[..., 0]
         along, order = along.sort(dim=1)
         half = along.shape[1] // 2
-        cut = (along[:, half - 1] + along[:, half]) / 2
+        middle = (along[:, half - 1] + along[:, half]) / 2
         members = nodes.gather(1, order).flatten()
-        leaf = 2 * leaf + (queries_nd.gather(1, axis[leaf][:, None])[:, 0] > cut[leaf]).long()
+        leaf = 2 * leaf + (queries_nd.gather(1, axis[leaf][:, None])[:, 0] > middle[leaf]).long()
     return Leaves(members.reshape(2**depth, -1), leaf.reshape(query_features.shape[:3]))

@@ -136,6 +136,19 @@ def test_auto_keeps_the_trial_with_the_best_score(pair, monkeypatch):
     assert "start level 1 " in chosen(dataclasses.replace(TINY, start=1), lambda row: row["coherence"])
 
 
+def test_trials_stay_small_whatever_the_other_picture(pair, monkeypatch):
+    """Measured by what the trials' measures are given: A of 48 px, B ten times as large."""
+    a, b = patch.working_size(pair[0], TINY), resize(pair[1], (360, 480)).clamp(-1, 1)
+    seen = []
+    monkeypatch.setattr(
+        patch, "two_sided", lambda *given, **more: seen.append(given[2].shape) or two_sided(*given, **more)
+    )
+    sizes, (begin, guides) = level_sizes(a, TINY), patch._prepared(a, b, TINY)
+    patch.choose(a, begin, b, guides, sizes, TINY, seed=0)
+    assert seen
+    assert all(max(shape[2:]) <= patch.TRIAL for shape in seen)
+
+
 def test_a_huge_picture_is_solved_small_and_carried_up():
     a, b = (scene.image for scene in objects.pair(size=(300, 400), seed=0))
     settings = Patch(size=400, solve=100, guidance=1.0, start=0)

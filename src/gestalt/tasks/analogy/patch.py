@@ -96,6 +96,7 @@ def transfer(
     if "auto" in (settings.guidance, settings.start):
         settings = choose(structure, begin, appearance, guides, sizes, settings, seed=seed)
         run.say(f"{name}: guidance {settings.guidance:g} and start level {settings.start} measured best")
+        run.measure(**{f"{name}_guidance": settings.guidance, f"{name}_start": settings.start})
     return synthesize_levels(begin, appearance, guides, sizes, settings, seed=seed, run=run, name=name)
 
 
@@ -133,6 +134,9 @@ def choose(
     last = max([n for n, size in enumerate(sizes) if max(size) <= TRIAL], default=0)
     starts = [start for start in STARTS if start <= last] if settings.start == "auto" else [settings.start]
     guidances = GUIDANCES if settings.guidance == "auto" else [settings.guidance]
+    # Where B is larger than A it is shrunk further, so that it too is no longer than TRIAL at that level.
+    longest = max(1, TRIAL * max(sizes[-1]) // max(sizes[last]))
+    appearance = resize(appearance, fit_long_side(appearance.shape[2:], longest))
     small, source = resize(structure, sizes[last]), resize(appearance, follow(appearance.shape[2:], sizes)[last])
 
     def scores(trials: list[tuple[float, int]]) -> dict[tuple[float, int], float]:
@@ -183,7 +187,7 @@ def synthesize_levels(
     levels = []
     for n in range(settings.start, len(sizes) if last is None else last + 1):
         source = resize(appearance, source_sizes[n])
-        if n > settings.start and max(sizes[n]) > settings.solve:
+        if n > settings.start and max(*sizes[n], *source_sizes[n]) > settings.solve:
             ours, theirs = (source.new_empty(1, 0, *size) for size in (sizes[n], source_sizes[n]))
             levels.append(Level(source, ours, theirs, nearby, iterations=1, alpha=0.0))
         else:
@@ -239,7 +243,7 @@ def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun =
 def sweep(
     structure: Tensor, appearance: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun(), name: str
 ) -> Tensor:
-    """The whole structure/appearance dial as one contact sheet: a column per start level, with and without guidance.
+    """The whole dial as one contact sheet: a column per start level up to `solve`, without and with guidance.
 
     Args:
         structure, appearance: as for `transfer`.
@@ -252,12 +256,13 @@ def sweep(
         (1, 3, h, w), the sheet.
     """
     sizes = level_sizes(structure, settings)
+    starts = [n for n, size in enumerate(sizes) if max(size) <= settings.solve] or [0]
     guided = settings.guidance if settings.guidance not in ("auto", 0.0) else 1.0
     rows, captions = [], []
     for weight in (0.0, guided):
         cells, notes = [], []
         begin, guides = _prepared(structure, appearance, dataclasses.replace(settings, guidance=weight))
-        for start in range(len(sizes)):
+        for start in starts:
             cell = f"{name}_start_{start}_{'guided' if weight else 'free'}"
             variant = dataclasses.replace(settings, start=start, guidance=weight)
             cells.append(synthesize_levels(begin, appearance, guides, sizes, variant, seed=seed, run=run, name=cell))
@@ -268,8 +273,8 @@ def sweep(
         captions.append(notes)
     sheet = contact_sheet(
         rows,
-        row_labels=["no guidance", "guidance"],
-        col_labels=[f"start {start}" for start in range(len(sizes))],
+        row_labels=["no guidance", f"guidance {guided:g}"],
+        col_labels=[f"start {start}" for start in starts],
         captions=captions,
         cell=min(256, max(structure.shape[2:])),
     )
