@@ -337,3 +337,39 @@ def test_the_module_needs_the_standard_library_only() -> None:
     code = "import sys, gestalt.media.atomic; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+# -- files that a library writes itself --------------------------------------------------------------------
+
+
+def test_replacing_takes_the_name_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"before")
+    path.chmod(0o440)
+    with atomic.replacing(path) as temporary:
+        assert Path(temporary).parent == tmp_path
+        Path(temporary).write_bytes(b"after")
+        assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"after"
+    assert path.stat().st_mode & 0o777 == 0o440
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_replacing_passes_on_what_the_block_raises(tmp_path: Path) -> None:
+    """A file that is missing somewhere else is not the fault of this one's folder."""
+    with pytest.raises(FileNotFoundError, match="elsewhere"), atomic.replacing(tmp_path / "a.bin"):
+        (tmp_path / "elsewhere").read_bytes()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_read_only_file_is_replaced_by_its_owner(open_folder: Path) -> None:
+    open_folder.chmod(0o777)
+
+    def replace() -> bytes:
+        path = open_folder / "a.bin"
+        path.write_bytes(b"before")
+        path.chmod(0o400)
+        atomic.write_bytes(path, b"after")
+        return path.read_bytes()
+
+    assert run_in_child(replace, unprivileged=True) == "b'after'"

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 AnyPath = str | os.PathLike[str]
@@ -38,32 +39,50 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
         ValueError: the folder is missing or not writable, or `path` is a folder, a device or too long a name.
         OSError: the disk is full (`ENOSPC`, `EDQUOT`, `EFBIG`) or fails; nothing is left behind.
     """
+    with replacing(path) as temporary, _in_words(path), open(temporary, "wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: AnyPath) -> Iterator[str]:
+    """Gives the name of an empty temporary file, for libraries that write files themselves.
+
+    When the block ends, the file is flushed to the disk and takes the name `path`; when the block raises, it is
+    removed and `path` stays as it was. Links and permissions are as in `write_bytes`.
+
+    Args:
+        path: the file to write; its folder must exist.
+
+    Yields:
+        The path of the temporary file, in the same folder. Close it before the block ends.
+
+    Raises:
+        ValueError, OSError: as `write_bytes`; what the block itself raises is passed on as it is.
+    """
+    temporary = ""
     try:
-        target = os.path.realpath(path)
-        mode = _mode_of(target)
-        folder = os.path.dirname(target)
-        # The name does not contain the target's: that one may already have the greatest length allowed.
-        temporary = os.path.join(folder, f".gestalt-{os.getpid()}-{next(_counter)}.tmp")
-        _writing.add(temporary)
-        try:
-            with open(temporary, "xb") as file:
-                if mode is not None:
-                    with contextlib.suppress(PermissionError):  # FAT has no permissions to keep
-                        os.chmod(temporary, mode)
-                file.write(data)
-                file.flush()
+        with _in_words(path):
+            target = os.path.realpath(path)
+            mode = _mode_of(target)
+            folder = os.path.dirname(target)
+            # The name does not contain the target's: that one may already have the greatest length allowed.
+            name = os.path.join(folder, f".gestalt-{os.getpid()}-{next(_counter)}.tmp")
+            _writing.add(name)
+            temporary = name
+            with open(temporary, "xb"):
+                _change_mode(temporary, mode, 0o200)  # as closed as the old file, but open to ourselves
+        yield temporary
+        with _in_words(path):
+            with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
+            _change_mode(temporary, mode, 0)
             os.replace(temporary, target)
-        except BaseException:  # Ctrl-C too: a stopped run leaves no litter
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        finally:
-            _writing.discard(temporary)
-    except OSError as error:
-        if (reason := _mistake(error)) is None:
-            raise
-        raise ValueError(f"cannot write {quoted(path)}: {reason}") from error
+    except BaseException:  # Ctrl-C too: a stopped run leaves no litter
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    finally:
+        _writing.discard(temporary)
     _sync_folder(folder)
 
 
@@ -148,6 +167,23 @@ def _mode_of(target: str) -> int | None:
     if not stat.S_ISREG(mode):  # the rename would put a plain file in the place of /dev/null
         raise ValueError(f"cannot write {quoted(target)}: it is not a regular file; give the name of a file")
     return stat.S_IMODE(mode) & 0o777
+
+
+def _change_mode(temporary: str, mode: int | None, besides: int) -> None:
+    if mode is not None:
+        with contextlib.suppress(PermissionError):  # FAT has no permissions to keep
+            os.chmod(temporary, mode | besides)
+
+
+@contextlib.contextmanager
+def _in_words(path: AnyPath) -> Iterator[None]:
+    """Turns an error that the user can repair into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if (reason := _mistake(error)) is None:
+            raise
+        raise ValueError(f"cannot write {quoted(path)}: {reason}") from error
 
 
 def _mistake(error: OSError) -> str | None:
