@@ -21,6 +21,7 @@ import functools
 import io
 import os
 import stat
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -41,6 +42,9 @@ MAX_PIXELS = 178_956_970
 # file by (TGA).
 _LOADED_FIRST = ("PNG", "JPEG", "GIF", "BMP", "PPM")  # the rest costs Pillow 0.15 s once
 _READABLE = (*_LOADED_FIRST, "TIFF", "WEBP", "AVIF", "DIB", "ICO", "PCX", "PSD", "QOI", "SGI")
+
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # elsewhere, more pictures in a file are pages or previews
+_HURRIED, _UNHURRIED = 10.0, 100.0  # milliseconds
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
@@ -67,6 +71,62 @@ def read(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Tensor:
         picture = _decode(file, path, max_pixels)
         image = _wide_grey(picture, path) if _is_wide_grey(picture) else _eight_bit(picture)
         return _upright(image, _orientation(picture))
+
+
+def read_frames(path: AnyPath, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Tensor, float]]:
+    """Reads an animated GIF, PNG, WebP or AVIF frame by frame; any other picture is one frame.
+
+    Each frame is what is to be seen then: drawn over the ones before as the file says, then over white.
+
+    Args:
+        path: the file; its ending does not matter.
+        max_pixels: as for `read`, for one frame.
+
+    Yields:
+        float32 (1, 3, H, W) in [-1, 1], and for how many seconds it is shown. A time of 10 ms or less becomes
+        0.1 s, as in every browser; a picture that does not move has 0.
+
+    Raises:
+        ValueError: as `read`; a damaged frame is found when its turn comes.
+    """
+    with _open(path) as file:
+        with silence:
+            picture = _decode(file, path, max_pixels)
+            moves = picture.format in _ANIMATED and getattr(picture, "is_animated", False)
+        index = 0
+        while True:
+            with silence:
+                if index > 0 and not _next_frame(picture, file, path, index):
+                    return
+                frame = _wide_grey(picture, path) if _is_wide_grey(picture) else _eight_bit(picture)
+                frame = _upright(frame, _orientation(picture))
+                milliseconds = float(picture.info.get("duration") or 0.0)
+            if not moves:
+                yield frame, 0.0
+                return
+            yield frame, (milliseconds if milliseconds > _HURRIED else _UNHURRIED) / 1000
+            index += 1
+
+
+def _next_frame(picture: Image.Image, file: BinaryIO, path: AnyPath, index: int) -> bool:
+    """Decodes one more frame in place; False after the last one."""
+    try:
+        picture.seek(index)
+        picture.load()
+        return True
+    except EOFError as error:
+        if picture.format == "GIF":  # the only one that does not say how many frames it has, but marks its end
+            file.seek(max(0, file.tell() - 1))
+            complete = file.read(1) == b";"
+        else:
+            complete = index >= getattr(picture, "n_frames", 1)
+        if complete:
+            return False
+        what = f"is cut short after {index} whole frames"
+        raise _refusal(path, what, "copy or download it again") from error
+    except Exception as error:  # on damaged bytes, decoders raise almost anything
+        what = f"is damaged or cut short after {index} whole frames ({_words(error)})"
+        raise _refusal(path, what, "copy or download it again") from error
 
 
 def _open(path: AnyPath) -> BinaryIO:
