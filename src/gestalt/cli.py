@@ -57,7 +57,14 @@ COMMANDS: dict[str, Maker | Teller] = {
         module="gestalt.commands.analogy",
         function="make",
         inputs="Pair",
-        recipes={"patch": "gestalt.recipes:analogy_patch"},
+        recipes={"patch": "gestalt.recipes:analogy_patch", "pair": "gestalt.recipes:analogy_pair"},
+    ),
+    "analogy apply": Maker(
+        summary="a new picture, by a pair network already trained",
+        module="gestalt.commands.analogy",
+        function="apply",
+        inputs="Trained",
+        recipes={"pair": "gestalt.recipes:analogy_apply"},
     ),
     "resume": Teller(
         summary="go on with a run that was stopped", module="gestalt.cli", function="resume", arguments="Resume"
@@ -198,11 +205,12 @@ def _prepare(name: str, maker: Maker, rest: list[str]) -> int:
 
     module = importlib.import_module(maker.module)
     inputs = getattr(module, maker.inputs)
-    recipe = _recipe(maker, _asked(rest, "--engine", Options.engine), _asked(rest, "--preset", Options.preset))
+    options = Options(engine=next(iter(maker.recipes)))
+    recipe = _recipe(maker, _asked(rest, "--engine", options.engine), _asked(rest, "--preset", options.preset))
     parts = [
         ("inputs", tyro.conf.OmitArgPrefixes[inputs], dataclasses.MISSING),
         ("engine", tyro.conf.OmitArgPrefixes[type(recipe)], recipe),
-        ("run", tyro.conf.OmitArgPrefixes[Options], Options()),
+        ("run", tyro.conf.OmitArgPrefixes[Options], options),
     ]
     if not dataclasses.fields(inputs):
         parts[0] = ("inputs", tyro.conf.Suppress[inputs], inputs())

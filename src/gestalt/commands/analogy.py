@@ -24,13 +24,41 @@ class Pair:
     """Second picture."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Give a new picture the appearance of A or B, by a pair network trained with analogy make --engine pair."""
+
+    run: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Folder of the run that trained it."""
+
+    x: Annotated[Path, tyro.conf.arg(metavar="X")]
+    """The new picture."""
+
+
 def make(job: Job) -> Run:
     """Read the pair, then make both analogies in a run."""
     from gestalt.media import image
-    from gestalt.tasks.analogy import patch
+    from gestalt.tasks.analogy import pair, patch
 
     a, b = image.read(job.inputs.a), image.read(job.inputs.b)
-    patch.check(a, b, job.settings)
-    with job.start(devices=("cpu", "cuda")) as run:
-        patch.make(a.to(run.plan.device), b.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
+    if job.options.engine == "pair":
+        engine, devices = pair, ("cuda", "mps", "cpu")
+    else:
+        engine, devices = patch, ("cpu", "cuda")
+    engine.check(a, b, job.settings)
+    with job.start(devices=devices) as run:
+        engine.make(a.to(run.plan.device), b.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
+    return run
+
+
+def apply(job: Job) -> Run:
+    """Read the trained pair and the picture, then map it in a run of its own."""
+    from gestalt.media import image
+    from gestalt.tasks.analogy import modes
+
+    x = image.read(job.inputs.x)
+    modes.check(modes.load(job.inputs.run, "cpu"), job.settings)
+    with job.start() as run:
+        trained = modes.load(job.inputs.run, run.plan.device)
+        modes.apply(x.to(run.plan.device), trained, job.settings, seed=run.plan.seed, run=run)
     return run

@@ -34,8 +34,9 @@ class Options:
     preset: str = "fast"
     """The recipe that the other settings start from."""
 
-    engine: str = "patch"
-    """patch: nearest patches, no training."""
+    engine: str = ""
+    """How it is done; by default the first that the command has: patch (nearest patches, no training), pair (networks
+    trained on the two pictures)."""
 
     quiet: bool = False
     """Say nothing but errors and, at the end, the run folder."""

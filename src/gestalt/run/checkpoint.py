@@ -65,7 +65,13 @@ class LoopState:
                 f"the saved state {self.path} cannot be read; remove it to start this loop again"
             ) from error
         self._check(header)
-        _unpack(self._state, values, "state")
+        try:
+            _unpack(self._state, values, "state")
+        except ValueError as error:
+            raise ValueError(
+                f"the saved state {self.path} is of other settings: {error}; "
+                "start a new run, or remove the file to start this loop again"
+            ) from error
         return done
 
     def save(self, done: int) -> None:
@@ -178,7 +184,7 @@ def _unpack(fresh: Any, packed: tuple[str, Any], where: str) -> Any:
         try:
             fresh.load_state_dict(saved)
         except (RuntimeError, ValueError, KeyError) as error:
-            raise ValueError(f"the saved {where} does not fit this command's {type(fresh).__name__}") from error
+            raise ValueError(f"its {where} does not fit this command's {type(fresh).__name__}") from error
         return fresh
     if kind == "dict":
         fresh = fresh if isinstance(fresh, dict) else {}

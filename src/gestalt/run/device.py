@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 def choose(device: str, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> torch.device:
@@ -50,6 +55,44 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
     most: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
     numba.set_num_threads(min(count, most))  # numba cannot exceed what it started with
+
+
+class Lanes:
+    """Two independent pieces of work at once, each on half of the threads; a context manager.
+
+    Two small networks side by side lose less to waiting than one network on two threads. On one thread or on a GPU
+    they run one after another; the results are the same as side by side.
+
+    Args:
+        device: where they compute.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._threads = torch.get_num_threads()
+        self._half = max(1, self._threads // 2)
+        self._are_two = device.type == "cpu" and self._threads > 1
+
+    def __enter__(self) -> Self:
+        torch.set_num_threads(self._half)
+        start = functools.partial(torch.set_num_threads, self._half)
+        self._pool = ThreadPoolExecutor(1, initializer=start) if self._are_two else None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool:
+            self._pool.shutdown()
+        torch.set_num_threads(self._threads)
+
+    def both(self, function: Callable[..., T], first: tuple[Any, ...], second: tuple[Any, ...]) -> tuple[T, T]:
+        """`function(*first)` and `function(*second)`."""
+        if self._pool is None:
+            return function(*first), function(*second)
+        other = self._pool.submit(function, *second)
+        try:
+            mine = function(*first)
+        finally:
+            theirs = other.result()
+        return mine, theirs
 
 
 def _has_mps() -> bool:

@@ -58,14 +58,121 @@ class Patch:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        for name, least in (("size", 1), ("solve", 1), ("coarsest", 1), ("patch", 1), ("iterations", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        _at_least(self, 1, "size", "solve", "coarsest", "patch", "iterations")
+        _at_least(self, 0, "start", "guidance", "completeness")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
-        if self.start != "auto" and self.start < 0:
-            raise ValueError(f"--start must be auto or at least 0, got {self.start}")
-        for name in ("guidance", "completeness"):
-            value = getattr(self, name)
-            if value != "auto" and not 0 <= value < float("inf"):
-                raise ValueError(f"--{name} must be 0 or more, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Settings of the pair network (trained on the two pictures); Greek names are those of the paper's losses."""
+
+    size: int = 64
+    """Longest side of the pictures while they are worked on, in pixels; larger ones are reduced, smaller ones stay."""
+
+    coarsest: int = 18
+    """Short side of the smaller picture at the coarsest pyramid level, in pixels."""
+
+    ratio: float = 0.75
+    """Wanted size ratio between neighbouring pyramid levels, between 0 and 1."""
+
+    plain: int = 2
+    """How many of the finest levels draw every pixel anew; the coarser, residual ones add to what they are given."""
+
+    width: int = 32
+    """Channels of the hidden layers at the coarsest level; they double every four levels."""
+
+    widest: int = 32
+    """Most channels of any level."""
+
+    steps: int = 500
+    """Optimiser steps of critics and generators at each level."""
+
+    lr_g: float = 5e-4
+    """Adam's step size for the generators."""
+
+    lr_d: float = 1e-4
+    """Adam's step size for the critics."""
+
+    alpha: float = 1.0
+    """Weight of the reconstruction of either picture."""
+
+    beta: float = 10.0
+    """Weight of the cycle: a sample of A mapped to B and back stays itself, and the reverse."""
+
+    gamma: float = 1.0
+    """Factor on the adversarial loss of B's generators (the paper's lambda_g); 0.1 where B is a sketch."""
+
+    penalty: float = 0.1
+    """Weight of the critics' gradient penalty."""
+
+    penalty_every: int = 4
+    """Steps from one gradient penalty to the next; its weight grows accordingly."""
+
+    average: float = 0.99
+    """Decay of the running mean of the generators' weights, which later levels and results use; 0 takes the last."""
+
+    plateau: int = 0
+    """Steps without a better result after which a level ends early; 0 always takes all steps."""
+
+    anchor: Literal["fixed", "drawn"] = "fixed"
+    """Noise that must reconstruct the picture: one fixed, so that other noise gives other samples; or drawn at every
+    step, so that the coarsest level learns the layout by heart, as in the authors' code."""
+
+    mode: Literal["map", "sample", "refine"] = "map"
+    """map: the picture itself enters the other's chain at level `start`; sample: pairs of random pictures, aligned;
+    refine: as map, then the result enters the chain once more, at the finest residual level."""
+
+    start: int | Literal["auto"] = "auto"
+    """Level at which the picture enters: low ones leave the layout to the other picture, high ones keep it. "auto"
+    measures them all and takes the best."""
+
+    samples: int = 4
+    """How many pairs to draw in mode sample."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        wholes = ("size", "coarsest", "width", "widest", "steps", "penalty_every", "samples")
+        _at_least(self, 1, *wholes)
+        _at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma", "penalty")
+        if not 0 < self.ratio < 1:
+            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
+        for name in ("lr_g", "lr_d"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apply:
+    """Settings of applying a trained pair network to a new picture."""
+
+    direction: Literal["a2b", "b2a"] = "a2b"
+    """a2b gives the picture B's appearance, b2a A's."""
+
+    mode: Literal["map", "refine"] = "map"
+    """map: the picture enters the chain at level `start`; refine: then the result enters it once more."""
+
+    start: int | Literal["auto"] = "auto"
+    """Level at which the picture enters; "auto" measures them all and takes the best."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        _at_least(self, 0, "start")
+
+
+def _at_least(settings: object, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value != "auto" and not least <= value < float("inf"):
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")

@@ -34,6 +34,7 @@ from gestalt.run.service import NullRun
 from gestalt.tasks.analogy.config import Patch
 from gestalt.tasks.analogy.guidance import channel_weights, guidance
 from gestalt.tasks.analogy.measures import score, two_sided
+from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
 
 SWEEPS = 2
 """Of each search; matches are carried from search to search, so few are needed."""
@@ -212,31 +213,14 @@ def make(a: Tensor, b: Tensor, settings: Patch, *, seed: int = 0, run: NullRun =
         "a2b": B's appearance in A's arrangement, (1, 3, h, w) at A's working size; "b2a": the reverse.
     """
     a, b = working_size(a, settings), working_size(b, settings)
-    run.image("a.png", a, "A", row="given", col="A")
-    run.image("b.png", b, "B", row="given", col="B")
+    keep_givens(run, a, b)
     results, rows = {}, []
-    for name, (first, structure), (second, appearance) in (
-        ("a2b", ("A", a), ("B", b)),
-        ("b2a", ("B", b), ("A", a)),
-    ):
-        result = transfer(structure, appearance, settings, seed=seed, run=run, name=name)
-        caption = f"{second}'s appearance in {first}'s arrangement"
-        run.image(f"{name}.png", result, caption, row="analogy", col=f"arranged like {first}")
-        recoloured = match_histogram(structure, appearance)
-        candidates = {name: result, f"{name}_null_histogram": recoloured, f"{name}_null_structure": structure}
-        for candidate, measured in two_sided(candidates, structure, appearance).items():
-            run.measure(**{f"{candidate}_{key}": value for key, value in measured.items()})
-        rows.append([structure, appearance, recoloured, result])
-        results[name] = result
+    for name, structure, appearance in (("a2b", a, b), ("b2a", b, a)):
+        results[name] = transfer(structure, appearance, settings, seed=seed, run=run, name=name)
+        rows.append(keep_direction(run, name, structure, appearance, results[name]))
         if settings.sweep:
             sweep(structure, appearance, settings, seed=seed, run=run, name=name)
-    sheet = contact_sheet(
-        rows,
-        row_labels=["A to B", "B to A"],
-        col_labels=["arrangement", "appearance", "histogram match", "analogy"],
-        cell=min(256, max(*a.shape[2:], *b.shape[2:])),
-    )
-    run.image("sheet.png", sheet, "Both directions beside histogram matching", kind="sheet")
+    keep_sheet(run, rows)
     return results
 
 

@@ -1,0 +1,1 @@
+"""Networks that no single task owns."""

@@ -1,0 +1,73 @@
+"""The small convolutional body that single-picture networks share: it sees patches of 11 x 11 pixels, no more.
+
+Five 3x3 convolutions of stride 1; the first four are followed by normalisation and LeakyReLU(0.2). What a network of
+this body can learn of a picture is the distribution of its 11x11 patches at one scale, so a pyramid of them learns
+the picture's patches at all scales.
+
+The normalisation is over the pixels of each sample (instance normalisation with learned scale and shift), which is
+what batch normalisation does with the one-picture batches of this literature. So pictures may be batched.
+
+References:
+    Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019 (the body).
+"""
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import skip_init
+
+from gestalt.ops.normalise import normalised_leaky
+
+DEPTH, KERNEL = 5, 3
+FIELD = DEPTH * (KERNEL - 1) + 1
+"""Receptive field in pixels: 11."""
+
+
+class PatchNet(nn.Module):
+    """The body, drawn from a seeded generator.
+
+    Args:
+        channels_in: C of the input.
+        channels_out: C of the output.
+        width: channels of the hidden layers.
+        padding: 1 keeps the picture's size (zeros beyond the border); 0 makes it 10 pixels smaller each way.
+        generator: of the initial weights: convolutions N(0, 0.02), the last one's bias U(+-1/sqrt(fan-in)), scales
+            N(1, 0.02), shifts 0. The other convolutions have no bias, since normalisation would take it out again.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, width: int, *, padding: int, generator: Generator) -> None:
+        super().__init__()
+        counts = [channels_in, *[width] * (DEPTH - 1), channels_out]
+        self.padding = padding
+        convs = [_empty_conv(*counts[n : n + 2], padding=padding, bias=n == DEPTH - 1) for n in range(DEPTH)]
+        self.convs = nn.ModuleList(convs)
+        self.scales = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
+        self.shifts = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
+        with torch.no_grad():
+            bound = (width * KERNEL**2) ** -0.5
+            for conv in convs:
+                conv.weight.normal_(0, 0.02, generator=generator)
+                if conv.bias is not None:
+                    conv.bias.uniform_(-bound, bound, generator=generator)
+            for scale, shift in zip(self.scales, self.shifts, strict=True):
+                scale.normal_(1, 0.02, generator=generator)
+                shift.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W'), each sample by itself; the result may have any range.
+
+        Without padding, a picture with a side below 11 pixels is first continued to 11 by its border.
+        """
+        if not self.padding and min(x.shape[2:]) < FIELD:
+            down, right = (max(0, FIELD - side) for side in x.shape[2:])
+            x = F.pad(x, (0, right, 0, down), mode="replicate")
+        for conv, scale, shift in zip(self.convs, self.scales, self.shifts, strict=False):
+            x = normalised_leaky(conv(x), scale, shift)
+        return self.convs[-1](x)
+
+
+def _empty_conv(channels_in: int, channels_out: int, *, padding: int, bias: bool) -> nn.Conv2d:
+    """A convolution with weights still to be filled: torch would draw them from its global generator."""
+    conv = skip_init(nn.Conv2d, channels_in, channels_out, KERNEL, padding=padding, bias=bias)
+    assert isinstance(conv, nn.Conv2d)
+    return conv

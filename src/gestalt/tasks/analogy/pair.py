@@ -1,0 +1,315 @@
+"""Structural analogy by a network trained on the pair alone: A's arrangement with B's patches, and the reverse.
+
+At every level n of a pyramid, coarse to fine, each picture X in {A, B} has one generator G_X and one critic D_X, and
+only those of the current level train. G_B is at once the refiner of B's own samples and the map from A to B:
+
+    fake_A = G_A(sigma z + p; p)      p: a sample of the levels below, enlarged
+    rec_A  = G_A(q; q)                q: the same from one fixed z at level 0 and no noise above
+    ab     = G_B(fake_A; fake_A)      aba = G_A(ab; ab)             ba, bab, fake_B, rec_B alike
+
+    L_D = sum_X  D_X(cond_X) + D_X(fake_X) - 2 D_X(x) + lambda (GP_X(cond_X) + GP_X(fake_X)),   cond_A = ba, cond_B = ab
+    L_G = sum_X -gamma_X (D_X(cond_X) + D_X(fake_X)) + alpha |rec_X - x|^2 + beta (|aba - fake_A|^2 + |bab - fake_B|^2)
+
+with means over pixels, gamma_A = 1, and GP as in `ops.losses`, between x and either picture. `chain` says how levels
+join, `modes` how a trained pair is used.
+
+Where this departs from the authors' published code, and the test of each:
+
+1. The aspect ratio is kept, and A and B may differ in size; sizes are rounded, not rounded up (test_level_sizes).
+2. Pictures are enlarged in floating point to an exact size, not through bytes and a crop (test_constant_pictures).
+3. The reconstruction at level 0 is G(z; 0), as the samples are, not G(z; z) (test_level_zero).
+4. The noise that reconstructs is fixed unless `anchor` says otherwise (test_anchor).
+5. Later levels and results use a running mean of the weights unless `average` is 0 (test_average).
+6. The result is the mapped picture itself, entering at a level of choice, not a random sample's twin (`modes`).
+7. Swapping A and B swaps the results, because both sides see the same noise (test_symmetry).
+
+References:
+    Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. Computer Graphics Forum 2020.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from gestalt.nn.blocks import PatchNet
+from gestalt.ops.losses import between, gradient_penalty
+from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
+from gestalt.ops.resize import resize
+from gestalt.run.device import Lanes
+from gestalt.run.service import NullRun
+from gestalt.tasks.analogy import modes
+from gestalt.tasks.analogy.chain import Chain, noise, seeded
+from gestalt.tasks.analogy.config import Pair
+from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
+
+NOISE, WIDEN_EVERY, BETAS = 0.1, 4, (0.5, 0.999)
+LOG_EVERY = 20
+BLOCK = 32
+"""Samples of the levels below are drawn this many at a time, each used once."""
+
+
+class Side(NamedTuple):
+    """One picture at one level: x (1, 3, H, W), its chain below, and the generator and critic that train."""
+
+    x: Tensor
+    chain: Chain
+    g: PatchNet
+    d: PatchNet
+
+
+def level_sizes(a: Sequence[int], b: Sequence[int], settings: Pair) -> tuple[list[Size], list[Size]]:
+    """Both pyramids, coarse to fine: equally many levels, the same factors, `coarsest` for the shorter short side."""
+    if min(a) <= min(b):
+        sizes = ladder(a, settings.coarsest, settings.ratio)
+        return sizes, follow(b, sizes)
+    sizes = ladder(b, settings.coarsest, settings.ratio)
+    return follow(a, sizes), sizes
+
+
+def width(n: int, settings: Pair) -> int:
+    """Hidden channels at level n."""
+    return min(settings.width * 2 ** (n // WIDEN_EVERY), settings.widest)
+
+
+def working_size(image: Tensor, settings: Pair) -> Tensor:
+    """Reduce (1, 3, H, W) to the size it is worked on at, aspect kept."""
+    return resize(image, fit_long_side(image.shape[2:], settings.size)).clamp(-1, 1)
+
+
+def fit(a: Tensor, b: Tensor, settings: Pair, *, seed: int = 0, run: NullRun = NullRun()) -> tuple[Chain, Chain]:
+    """Train all levels on a pair.
+
+    Args:
+        a: (1, 3, H, W) in [-1, 1], at working size.
+        b: (1, 3, H', W') in [-1, 1], at working size.
+        settings: of the pair network.
+        seed: of weights and noise.
+        run: takes a loop of steps per level.
+
+    Returns:
+        The chains of A and of B.
+    """
+    chains = tuple(Chain(sizes, settings.plain) for sizes in level_sizes(a.shape[2:], b.shape[2:], settings))
+    nets: tuple[tuple[PatchNet, PatchNet], ...] = ()
+    for n in range(len(chains[0].sizes)):
+        if n == 0 or width(n, settings) != width(n - 1, settings):
+            nets = tuple(_new_nets(width(n, settings), seeded(seed, n), a.device) for _ in chains)
+        a_side, b_side = (
+            Side(resize(x, chain.sizes[n]).clamp(-1, 1), chain, *pair)
+            for x, chain, pair in zip((a, b), chains, nets, strict=True)
+        )
+        fit_level(n, a_side, b_side, settings, seed=seed, run=run)
+        for name, side, chain in (("a2b", a_side, chains[1]), ("b2a", b_side, chains[0])):
+            run.preview(
+                f"{name}_level", n, chain.climb(side.x, side.chain.sizes, range(n, n + 1), None, 0.0).clamp(-1, 1)
+            )
+    return chains[0], chains[1]
+
+
+def _new_nets(channels: int, generator: Generator, device: torch.device) -> tuple[PatchNet, PatchNet]:
+    """A generator and a critic."""
+    g = PatchNet(3, 3, channels, padding=1, generator=generator)
+    return g.to(device), PatchNet(3, 1, channels, padding=0, generator=generator).to(device)
+
+
+def fit_level(n: int, a: Side, b: Side, settings: Pair, *, seed: int, run: NullRun) -> None:
+    """Train level n; afterwards both chains have one level more, and the sides' nets are where training left them."""
+    below_a, below_b = _Below(n, a, settings, seed), _Below(n, b, settings, seed)
+    for side, below in ((a, below_a), (b, below_b)):
+        side.chain.sigmas.append(1.0 if n == 0 else NOISE * float(F.mse_loss(below.anchor(0)[1], side.x).sqrt()))
+    generators = nn.ModuleList([a.g, b.g])
+    weights = list(generators.parameters())
+    mean = copy.deepcopy(generators).requires_grad_(False)
+    optimiser_g = torch.optim.Adam(weights, settings.lr_g, BETAS, fused=True)
+    optimiser_a, optimiser_b = (torch.optim.Adam(s.d.parameters(), settings.lr_d, BETAS, fused=True) for s in (a, b))
+    state: dict[str, Any] = {
+        "generators": generators, "g": optimiser_g, "mean": mean,
+        "critic a": a.d, "critic b": b.d, "a": optimiser_a, "b": optimiser_b,
+    }  # fmt: skip
+    with Lanes(a.x.device) as lanes:
+        for step in run.steps(f"level {n}", settings.steps, state):
+            chance_a, chance_b = seeded(seed, n, step), seeded(seed, n, step)
+            from_a, from_b = lanes.both(draw, (n, a, b, below_a, step, chance_a), (n, b, a, below_b, step, chance_b))
+
+            penalty = settings.penalty * settings.penalty_every if step % settings.penalty_every == 0 else 0.0
+            critics = lanes.both(
+                train_critic,
+                (a, (from_b.mapped, from_a.fake), optimiser_a, penalty, chance_a),
+                (b, (from_a.mapped, from_b.fake), optimiser_b, penalty, chance_b),
+            )
+            gammas = (1.0, settings.gamma)
+            (terms_a, toward_a), (terms_b, toward_b) = lanes.both(
+                gradients, (a, b, from_a, gammas, weights, settings), (b, a, from_b, gammas[::-1], weights, settings)
+            )
+            for weight, one, two in zip(weights, toward_a, toward_b, strict=True):
+                weight.grad = one + two
+            optimiser_g.step()
+
+            decay = min(settings.average, (1 + step) / (10 + step))
+            for slow, weight in zip(mean.parameters(), weights, strict=True):
+                slow.lerp_(weight.detach(), 1 - decay)
+            if step % LOG_EVERY == 0 or step == settings.steps - 1:
+                terms = {name: float(terms_a[name] + terms_b[name]) for name in terms_a}
+                run.log(step, critic=float(sum(critics)), **terms)
+    for side, net in zip((a, b), mean, strict=True):
+        assert isinstance(net, PatchNet)
+        side.chain.nets.append(net)
+
+
+class Drawn(NamedTuple):
+    """What generators make of picture X in one step, (1, 3, H, W) each, with graphs.
+
+    fake, rec: X's own sample and reconstruction; mapped: the sample as the other picture's; back: that, as X's again.
+    """
+
+    fake: Tensor
+    rec: Tensor
+    mapped: Tensor
+    back: Tensor
+
+
+def draw(n: int, x: Side, y: Side, below: "_Below", step: int, chance: Generator) -> Drawn:
+    """fake_X and rec_X, which pass together, and the way of fake_X to Y and back."""
+    p, (u, v) = below.sample(step), below.anchor(step)
+    both = torch.cat([p + x.chain.sigmas[n] * noise(p.shape, chance, p), u])
+    fake, rec = x.chain.level(x.g, n, both, torch.cat([p, v])).chunk(2)
+    mapped = y.chain.level(y.g, n, fake, fake)
+    return Drawn(fake, rec, mapped, x.chain.level(x.g, n, mapped, mapped))
+
+
+def train_critic(
+    x: Side, fakes: tuple[Tensor, Tensor], optimiser: torch.optim.Optimizer, penalty: float, chance: Generator
+) -> Tensor:
+    """One step of D_X; returns its part of L_D. fakes: (cond, fake); penalty: lambda, 0 to leave it out."""
+    x.d.requires_grad_(True)
+    optimiser.zero_grad()
+    fakes = fakes[0].detach(), fakes[1].detach()
+    real, cond, fake = scores(x.d, (x.x, *fakes))
+    loss = cond + fake - 2 * real
+    if penalty:
+        # A cond of another size than x meets it where both are cut to a common size.
+        for group in [torch.cat(fakes)] if fakes[0].shape == fakes[1].shape else fakes:
+            height, w = (min(sides) for sides in zip(x.x.shape[2:], group.shape[2:], strict=True))
+            points = between(_centre(x.x, height, w), _centre(group, height, w), chance)
+            loss = loss + penalty * gradient_penalty(x.d, points)
+    loss.backward()
+    optimiser.step()
+    x.d.requires_grad_(False)
+    return loss.detach()
+
+
+def gradients(
+    x: Side, y: Side, drawn: Drawn, gammas: tuple[float, float], weights: list[Tensor], settings: Pair
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    """What the pictures that come from X add to L_G, by name, and its gradient in the weights of both generators."""
+    (own,), (others,) = scores(x.d, [drawn.fake]), scores(y.d, [drawn.mapped])
+    terms = {
+        "adversarial": -gammas[0] * own - gammas[1] * others,
+        "rec": settings.alpha * F.mse_loss(drawn.rec, x.x),
+        "cycle": settings.beta * F.mse_loss(drawn.back, drawn.fake),
+    }
+    slopes = torch.autograd.grad(torch.stack(list(terms.values())).sum(), weights)
+    return {name: term.detach() for name, term in terms.items()}, slopes
+
+
+def scores(d: PatchNet, pictures: Sequence[Tensor]) -> list[Tensor]:
+    """The mean of a critic's map on each picture (1, 3, H, W); those of one size pass together."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for index, picture in enumerate(pictures):
+        by_size.setdefault(tuple(picture.shape), []).append(index)
+    found: dict[int, Tensor] = {}
+    for indices in by_size.values():
+        means = d(torch.cat([pictures[index] for index in indices])).flatten(1).mean(1)
+        found |= dict(zip(indices, means, strict=True))
+    return [found[index] for index in range(len(pictures))]
+
+
+def _centre(x: Tensor, height: int, w: int) -> Tensor:
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - w) // 2
+    return x[:, :, top : top + height, left : left + w]
+
+
+class _Below:
+    """What the finished levels of one picture hand to level n, for each step: drawn in blocks, without gradients."""
+
+    def __init__(self, n: int, side: Side, settings: Pair, seed: int) -> None:
+        self._n, self._x, self._chain, self._seed = n, side.x, side.chain, seed
+        self._is_fixed = settings.anchor == "fixed"
+        self._drawn: dict[str, tuple[int, Any]] = {}
+
+    def sample(self, step: int) -> Tensor:
+        """p of this step, (1, 3, H, W)."""
+        block, place = divmod(step, BLOCK)
+
+        def draw() -> Tensor:
+            return self._chain.samples(BLOCK, self._n, seeded(self._seed, self._n, block, 1)).to(self._x)
+
+        return self._kept("samples", block, draw)[place : place + 1]
+
+    def anchor(self, step: int) -> tuple[Tensor, Tensor]:
+        """u and v from which x must be reconstructed, (1, 3, H, W) each."""
+        block, place = (0, 0) if self._is_fixed else divmod(step, BLOCK)
+
+        def draw() -> tuple[Tensor, Tensor]:
+            shape = (1 if self._is_fixed else BLOCK, 3, *self._chain.sizes[0])
+            chance = seeded(self._seed, 0 if self._is_fixed else self._n, block, 2)
+            return self._chain.anchored(noise(shape, chance, self._x), self._n)
+
+        u, v = self._kept("anchors", block, draw)
+        return u[place : place + 1], v[place : place + 1]
+
+    def _kept(self, name: str, block: int, draw: Callable[[], Any]) -> Any:
+        if self._drawn.get(name, (-1,))[0] != block:
+            self._drawn[name] = block, draw()
+        return self._drawn[name][1]
+
+
+def check(a: Tensor, b: Tensor, settings: Pair) -> None:
+    """See that the pyramid of two pictures, of any size, has the level to start at.
+
+    Raises:
+        ValueError: it has not.
+    """
+    first, second = (fit_long_side(x.shape[2:], settings.size) for x in (a, b))
+    sizes, _ = level_sizes(first, second, settings)
+    if settings.start != "auto" and settings.start >= len(sizes):
+        raise ValueError(
+            f"--start {settings.start} is past the finest level: these pictures have levels 0 to {len(sizes) - 1} "
+            "with these settings"
+        )
+
+
+def make(a: Tensor, b: Tensor, settings: Pair, *, seed: int = 0, run: NullRun = NullRun()) -> dict[str, Tensor]:
+    """Train on a pair, keep the weights, and show both directions in the mode that was asked for.
+
+    Args:
+        a: (1, 3, H, W) in [-1, 1].
+        b: (1, 3, H', W') in [-1, 1].
+        settings: of the pair network.
+        seed: of weights and noise.
+        run: keeps weights, outputs, measures, resumption; `NullRun()` for none.
+
+    Returns:
+        "a2b": B's appearance in A's arrangement, (1, 3, h, w) at A's working size; "b2a": the reverse. In mode sample
+        the arrangements are those of random samples.
+
+    Raises:
+        ValueError: the pyramid has no level `settings.start`.
+    """
+    check(a, b, settings)
+    a, b = working_size(a, settings), working_size(b, settings)
+    keep_givens(run, a, b)
+    chain_a, chain_b = fit(a, b, settings, seed=seed, run=run)
+    run.save("pair", {**chain_a.tensors("a"), **chain_b.tensors("b")})
+    if settings.mode == "sample":
+        return modes.keep_samples(chain_a, chain_b, settings, seed=seed, run=run)
+    results, rows = {}, []
+    for name, structure, appearance, chain in (("a2b", a, b, chain_b), ("b2a", b, a, chain_a)):
+        results[name] = modes.analogy(structure, appearance, chain, settings, seed=seed, run=run, name=name)
+        rows.append(keep_direction(run, name, structure, appearance, results[name]))
+    keep_sheet(run, rows)
+    return results
