@@ -319,6 +319,11 @@ ODD_BUT_VALID: list[VideoCase] = [
         "untagged_high", made("a.mp4", lambda: cornered(1, 720, 64), matrix=BT709, is_tagged=False), (720, 64), (0.0,)
     ),
     VideoCase("full_range", made("a.mp4", pix_fmt="yuvj420p", colour_range=FULL)),
+    VideoCase(
+        "full_range_ten_bits",
+        made("a.mp4", lambda: solid(DARK), pix_fmt="yuv420p10le", colour_range=FULL),
+        corner=DARK,
+    ),
     VideoCase("ten_bits", made("a.mp4", pix_fmt="yuv420p10le", matrix=BT2020)),
     VideoCase("grey_coded", made("a.mp4", lambda: solid(GREY), pix_fmt="gray", colour_range=FULL), corner=GREY),
     VideoCase(
@@ -433,6 +438,21 @@ def music_with_cover(folder: Path) -> Path:
     return path
 
 
+def png_without_a_frame(folder: Path) -> Path:
+    """An animated PNG that announces three frames and holds two, well ended."""
+    path = animation("a.png", "PNG", squares, duration=100)(folder)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"fcTL") - 4] + data[data.rindex(b"IEND") - 4 :])
+    return path
+
+
+def scratched_frame(data: bytes) -> bytes:
+    """A few bytes in the middle of the frames; decoders would paint over what they do not understand."""
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    middle = (start + end) // 2
+    return data[:middle] + b"\xff" * 40 + data[middle + 40 :]
+
+
 def without_index(data: bytes) -> bytes:
     """As a camera leaves it that lost its battery: frames, but no list of them."""
     return data[: data.index(b"moov") - 4]
@@ -473,7 +493,7 @@ BAD: list[VideoCase] = [
     VideoCase("empty", file("a.mp4", b""), says="is empty"),
     VideoCase("one_byte", file("a.mp4", b"\0")),
     VideoCase("text", file("a.mp4", b"Dear reader,\nthis is no video.\n"), says="is a text file"),
-    VideoCase("text_called_txt", file("a.txt", b"Dear reader,\nthis is no video.\n"), says="is a text file"),
+    VideoCase("text_called_txt", file("a.txt", b"Dear reader,\nthis is no video.\n" * 20), says="is a text file"),
     VideoCase("playlist", file("a.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"), says="is a text file"),
     VideoCase("joined", file("a.ffconcat", b"ffconcat version 1.0\nfile a.mp4\n"), says="is a text file"),
     VideoCase("web_page", file("a.mp4", b"<!DOCTYPE html>\n<html>404</html>"), says="is a web page"),
@@ -499,10 +519,12 @@ BAD: list[VideoCase] = [
     VideoCase("webm_cut", changed("a.webm", half, codec="libvpx", options={"b": "4M"}), says="whole frames"),
     VideoCase("avi_cut", changed("a.avi", half, codec="mpeg4"), says="whole frames"),
     VideoCase("mp4_damaged", changed("a.mp4", damaged_frames, options={"bf": "0"}), says="good frames"),
+    VideoCase("mp4_scratched", changed("a.mp4", scratched_frame, codec="mpeg4"), says="good frames"),
     VideoCase("mp4_zeroed", changed("a.mp4", zeroed_frames, options={"bf": "0"}), says="good frames"),
     VideoCase("gif_cut", lambda folder: cut_picture(folder, "a.gif", "GIF", 0.7), says=_CUT),
     VideoCase("gif_without_end", lambda folder: cut_picture(folder, "a.gif", "GIF", 1.0), says="after 3 whole frames"),
     VideoCase("webp_cut", lambda folder: cut_picture(folder, "a.webp", "WEBP", 0.7), says=_CUT),
+    VideoCase("animated_png_without_a_frame", png_without_a_frame, says="after 2 whole frames"),
     VideoCase("animated_png_cut", lambda folder: cut_picture(folder, "a.png", "PNG", 0.7), says=_CUT),
     # folders
     VideoCase("mixed_sizes", mixed_folder, says="has 20 x 10 pixels, but '1.png' has 12 x 8"),

@@ -148,6 +148,16 @@ def test_a_part_of_copied_sound(tmp_path: Path) -> None:
         assert container.duration == 1_000_000
 
 
+def test_a_packet_longer_than_a_frame_ends_with_the_last(tmp_path: Path) -> None:
+    """FLAC comes in packets of 96 ms; this video ends in the middle of one, at 0.45 s."""
+    source = sounding(tmp_path / "a.flac", "flac", 1.0)
+    with VideoWriter(tmp_path / "b.mp4", rate=20, audio_from=source) as writer:
+        writer.write(numbered(9))
+    with av.open(tmp_path / "b.mp4") as container:
+        stream = container.streams.audio[0]
+        assert float((stream.duration or 0) * (stream.time_base or 0)) == pytest.approx(0.45, abs=1e-9)
+
+
 def test_sound_does_not_change_the_pictures(tmp_path: Path) -> None:
     source = encode(tmp_path / "a.mp4", numbered(10), sound_s=1.0)
     times = [0.0, 0.1, 0.25, 0.3]

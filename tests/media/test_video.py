@@ -115,8 +115,10 @@ def test_a_part_is_the_same_as_in_the_whole(name: str, open_gop: bool, tmp_path:
     assert between_times == pytest.approx(2.4, abs=1e-3)
 
 
-def test_a_late_part_is_not_decoded_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = encode(tmp_path / "a.mp4", numbered(200), options={"g": "10"})
+@pytest.mark.parametrize("gop", ["", "open-gop=1:bframes=3:"])
+def test_a_late_part_is_not_decoded_from_the_start(gop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"g": "10", "x264-params": f"{gop}b-adapt=0:scenecut=0"}
+    path = encode(tmp_path / "a.mp4", numbered(200), options=options)
     decoded = []
     original = video.decoder.quietly
     monkeypatch.setattr(video.decoder, "quietly", lambda steps: (decoded.append(1) or s for s in original(steps)))

@@ -190,12 +190,12 @@ class AudioTrack:
         self._output = output
         self._next = next(self._packets, None)
 
-    def write_until(self, stop_s: float, *, is_last: bool = False) -> None:
+    def write_until(self, stop_s: Fraction, *, is_last: bool = False) -> None:
         """Writes what ends by `stop_s`, in seconds of the output; the last call also what is cut off there."""
         while self._next is not None:
             packet = self._next
             tick = packet.time_base
-            left = math.ceil((Fraction(stop_s) - (packet.pts or 0) * tick) / tick)
+            left = math.ceil((stop_s - (packet.pts or 0) * tick) / tick)
             lasts = packet.duration or 0
             if left <= 0 or (lasts > left and not is_last):
                 break

@@ -206,18 +206,16 @@ def _counted(container: "InputContainer", stream: "VideoStream") -> tuple[int | 
 
 
 def _decoded(container: "InputContainer", stream: "VideoStream", path: AnyPath) -> "Iterator[VideoFrame]":
-    """All frames in the order in which they are shown; at least one, and none that is patched up."""
+    """All frames in the order in which they are shown; at least one, and none known to be damaged."""
     context = stream.codec_context
     if not context.is_open:
-        # Else decoders fill damaged places with what was there before, and do not tell.
-        context.options = {"err_detect": "explode"}
         context.thread_count = _THREADS
         # With one decoder thread per frame, AVI's times would be early.
         context.thread_type = "SLICE" if container.format.name == "avi" else "AUTO"  # type: ignore[assignment]
     count = 0
     try:
         for frame in quietly(container.decode(stream)):
-            if frame.is_corrupt:
+            if frame.is_corrupt:  # the decoder has painted over what it could not read
                 raise ValueError("a frame is incomplete")
             yield frame
             count += 1
@@ -233,7 +231,7 @@ def _sought(
 ) -> "Iterator[VideoFrame] | None":
     """Frames from a key frame shown at or before `target` on; None where the index is of no use.
 
-    Pictures that are stored after a key frame may be shown before it, and need the ones before: so it is the
+    Pictures that are stored after a key frame may be shown before it, and need the ones before it: so it is the
     key frame's own time that counts, not where FFmpeg has sought to.
     """
     back, tick = 0, stream.time_base or Fraction(1)

@@ -115,12 +115,10 @@ def _next_frame(picture: Image.Image, file: BinaryIO, path: AnyPath, index: int)
         picture.load()
         return True
     except EOFError as error:
-        if picture.format == "GIF":  # the only one that does not say how many frames it has, but marks its end
-            file.seek(max(0, file.tell() - 1))
-            complete = file.read(1) == b";"
-        else:
-            complete = index >= getattr(picture, "n_frames", 1)
-        if complete:
+        if picture.format != "GIF":
+            return False
+        file.seek(max(0, file.tell() - 1))  # a GIF does not say how many frames it has, but marks its end
+        if file.read(1) == b";":
             return False
         what = f"is cut short after {index} whole frames"
         raise _refusal(path, what, "copy or download it again") from error

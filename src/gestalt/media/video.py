@@ -13,7 +13,7 @@ the ending. All of them give the same thing:
    earlier by more than a second, everything after is moved to follow on.
 4. At no time more than one block, and the few frames that decoders need, are in the memory.
 5. A file is read whole or refused, before its first frame if possible: one that is cut short, and one that is
-   damaged when the damage is reached. Nothing is patched up.
+   damaged when its decoder notices: H.264, MPEG-2 and MPEG-4 mostly do, HEVC often does not.
 """
 
 import math

@@ -198,7 +198,7 @@ class VideoWriter:
             self._encoding[self._held_at] = self._lasted = lasts
             self._mux(self._stream.encode(frame))
         if self._sound is not None:
-            self._sound.write_until(float(until * self._tick_s))
+            self._sound.write_until(until * self._tick_s)
 
     def _mux(self, packets: "list[Packet[Any]]") -> None:
         for packet in packets:
@@ -218,7 +218,7 @@ class VideoWriter:
         with quiet:
             self._mux(self._stream.encode(None))
         if self._sound is not None:
-            self._sound.write_until(float(until * self._tick_s), is_last=True)
+            self._sound.write_until(until * self._tick_s, is_last=True)
 
     def _close(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         """Ends the temporary file; where something has failed before, it will be removed, whole or not."""
