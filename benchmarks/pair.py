@@ -2,7 +2,7 @@
 
     uv run python benchmarks/pair.py pairs ../shared/data/pairs --size 64    real pairs, both directions
     uv run python benchmarks/pair.py cost ../shared/data/pairs               seconds per step, level by level
-    uv run python benchmarks/pair.py equal ../shared/data/pairs              time to the quality of the published schedule
+    uv run python benchmarks/pair.py equal ../shared/data/pairs              time to the published quality
 
 The first keeps its runs in scratch/pair and makes each only once. `--only NAME ...` limits the pairs.
 """
@@ -129,6 +129,7 @@ def cost(folder: Path) -> None:
 def stepper(a: Tensor, b: Tensor, level: int, settings: Pair):
     """A generator that does one training step of a level each time it is asked; levels below are new and untrained."""
     chains = [pair.Chain(sizes, settings.plain) for sizes in pair.level_sizes((220, 220), (220, 220), settings)]
+    nets = []
     for n in range(level + 1):
         nets = [pair._new_nets(pair.width(n, settings), seeded(0, n), a.device) for _ in chains]
         if n < level:

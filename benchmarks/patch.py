@@ -31,10 +31,8 @@ from gestalt.media import image
 from gestalt.ops import nearest
 from gestalt.ops.patches import grid
 from gestalt.ops.resize import resize
-from gestalt.ops.stats import match_histogram
 from gestalt.tasks.analogy import patch
 from gestalt.tasks.analogy.config import Patch
-from gestalt.tasks.analogy.guidance import guidance
 
 PAIRS = ("stones_bowls", "balls_pumpkins", "paving_mud", "mosaic_glyph", "scribble_halftone", "sketch_balloons")
 SIDES = (64, 128, 256, 512, 1024, 2048)
@@ -67,9 +65,8 @@ def product_rates(side: int = 4096) -> list[float]:
 
 def previous_output(a: Tensor, b: Tensor, settings: Patch) -> Tensor:
     """The analogy up to the last level but one, enlarged to full size: what the last level's first search is asked."""
-    begin, sizes = match_histogram(a, b), patch.level_sizes(a, settings)
-    guides, last = guidance(a, b), len(sizes) - 2
-    before = patch.synthesize_levels(begin, b, guides, sizes, settings, seed=0, last=last, name="before")
+    given = patch.prepare(a, b, settings)
+    before = patch.synthesize_levels(given, settings, seed=0, last=len(given.sizes) - 2, name="before")
     return resize(before, a.shape[2:])
 
 

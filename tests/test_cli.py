@@ -31,13 +31,13 @@ RUN_FLAGS = [
     *("--out", "--seed", "--device", "--threads", "--preset", "--engine"),
     *("--quiet", "--dry-run", "--overwrite", "--json"),
 ]
+PATCH_FLAGS = [
+    *("--size", "--solve", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
+    *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
+]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
-    "analogy make": [
-        *("--help", "--size", "--solve", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
-        *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
-        *RUN_FLAGS,
-    ],
+    "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
     "analogy make --engine pair": [
         *("--help", "--size", "--coarsest", "--ratio", "--plain", "--width", "--widest", "--steps", "--lr-g", "--lr-d"),
         *("--alpha", "--beta", "--gamma", "--penalty", "--penalty-every", "--average", "--plateau", "--anchor"),
@@ -45,6 +45,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *RUN_FLAGS,
     ],
     "analogy apply": ["--help", "--direction", "--mode", "--start", *RUN_FLAGS],
+    "analogy video": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
     "resume": ["--help", "--quiet", "--json"],
     "report": ["--help", "--json"],
     "runs": ["--help", "--root", "--json"],
@@ -172,8 +173,8 @@ def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]
         ([""], "there is no command ''"),
         (["demos"], "did you mean 'demo'?"),
         (["analogie", "make"], "did you mean 'analogy make'?"),
-        (["analogy"], "needs a verb: analogy make, analogy apply"),
-        (["analogy", "mak"], "needs a verb: analogy make, analogy apply"),
+        (["analogy"], "needs a verb: analogy make, analogy apply, analogy video"),
+        (["analogy", "mak"], "needs a verb: analogy make, analogy apply, analogy video"),
         (["analogy", "make"], "First picture"),
         (["analogy", "make", "A"], "Second picture"),
         (["analogy", "make", "A", "B", "C"], "Unrecognized options: C"),

@@ -66,6 +66,13 @@ COMMANDS: dict[str, Maker | Teller] = {
         inputs="Trained",
         recipes={"pair": "gestalt.recipes:analogy_apply"},
     ),
+    "analogy video": Maker(
+        summary="a clip with the look of a picture or of another clip",
+        module="gestalt.commands.analogy",
+        function="video",
+        inputs="Clip",
+        recipes={"patch": "gestalt.recipes:analogy_patch", "pair": "gestalt.recipes:analogy_pair"},
+    ),
     "resume": Teller(
         summary="go on with a run that was stopped", module="gestalt.cli", function="resume", arguments="Resume"
     ),

@@ -35,6 +35,17 @@ class Trained:
     """The new picture."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """Give a clip the look of a picture or of another clip (a2b.mp4), its times and its sound kept."""
+
+    clip: Annotated[Path, tyro.conf.arg(metavar="CLIP")]
+    """A video, an animation, or a folder of frames."""
+
+    style: Annotated[Path, tyro.conf.arg(metavar="STYLE")]
+    """A picture, or a video of at most 120 frames."""
+
+
 def make(job: Job) -> Run:
     """Read the pair, then make both analogies in a run."""
     from gestalt.media import image
@@ -61,4 +72,20 @@ def apply(job: Job) -> Run:
     with job.start() as run:
         trained = modes.load(job.inputs.run, run.plan.device)
         modes.apply(x.to(run.plan.device), trained, job.settings, seed=run.plan.seed, run=run)
+    return run
+
+
+def video(job: Job) -> Run:
+    """Read the style, then go through the clip in a run."""
+    from gestalt.media.video import VideoStream, read_clip
+    from gestalt.tasks.analogy import video
+
+    video.check(job.settings)
+    stream = VideoStream(job.inputs.clip, size=job.settings.size)
+    style, _ = read_clip(job.inputs.style, max_frames=120, size=job.settings.size)
+    style = style[:, :, 0] if style.shape[2] == 1 else style
+    devices = ("cuda", "mps", "cpu") if job.options.engine == "pair" else ("cpu", "cuda")
+    with job.start(devices=devices) as run:
+        sound = job.inputs.clip if stream.info.has_audio else None
+        video.make(stream, style.to(run.plan.device), job.settings, seed=run.plan.seed, run=run, sound=sound)
     return run

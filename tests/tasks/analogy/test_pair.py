@@ -122,19 +122,19 @@ def plain_net(net: PatchNet, x: torch.Tensor) -> torch.Tensor:
     return net.convs[-1](x)
 
 
-def test_the_generators_gradients_are_those_of_the_loss_as_written(pictures: Two):
+@pytest.mark.parametrize("self_weight", [0.0, 0.7])
+def test_self_term_and_all_other_gradients_are_those_of_the_loss_as_written(pictures: Two, self_weight):
     a, b = sides(pictures)
     settings = dataclasses.replace(TINY, alpha=2.0, beta=7.0, gamma=0.3)
     below = [pair._Below(1, side, settings, 0) for side in (a, b)]
     weights = [*a.g.parameters(), *b.g.parameters()]
     drawn = [
-        pair.draw(1, a, b, below[0], 5, seeded(0, 1, 5)),
-        pair.draw(1, b, a, below[1], 5, seeded(0, 1, 5)),
+        pair.draw(1, x, y, own, 5, seeded(0, 1, 5), self_weight > 0)
+        for x, y, own in ((a, b, below[0]), (b, a, below[1]))
     ]
-    gammas, swapped = (1.0, settings.gamma), (settings.gamma, 1.0)
     ours = [
-        pair.gradients(a, b, drawn[0], gammas, weights, settings),
-        pair.gradients(b, a, drawn[1], swapped, weights, settings),
+        pair.gradients(a, b, drawn[0], (1.0, 0.3), self_weight, weights, settings),
+        pair.gradients(b, a, drawn[1], (0.3, 1.0), self_weight, weights, settings),
     ]
 
     def generator(side, u):
@@ -143,11 +143,13 @@ def test_the_generators_gradients_are_those_of_the_loss_as_written(pictures: Two
     loss = torch.zeros(())
     for x, y, own, gamma, other in ((a, b, below[0], 1.0, 0.3), (b, a, below[1], 0.3, 1.0)):
         p, (u, v) = own.sample(5), own.anchor(5)
-        z = torch.randn(p.shape, generator=seeded(0, 1, 5))
+        chance = seeded(0, 1, 5)
+        z, w = (torch.randn(p.shape, generator=chance) for _ in range(2))
         fake, rec = generator(x, p + 0.2 * z), generator(x, v)
         assert torch.equal(u, v)
         mapped = generator(y, fake)
         loss = loss - gamma * plain_net(x.d, fake).mean() - other * plain_net(y.d, mapped).mean()
+        loss = loss - other * self_weight * plain_net(y.d, generator(y, x.x + 0.2 * w)).mean()
         loss = loss + 2.0 * F.mse_loss(rec, x.x) + 7.0 * F.mse_loss(generator(x, mapped), fake)
     expected = torch.autograd.grad(loss, weights)
     total = sum(float(sum(terms.values())) for terms, _ in ours)
@@ -162,9 +164,10 @@ def test_the_critics_loss_is_that_written_for_fakes_of_both_sizes(pictures: Two)
     cond, fake = torch.rand_like(other.x) * 2 - 1, torch.rand_like(side.x) * 2 - 1
     critic = copy.deepcopy(side.d)
     optimiser = torch.optim.SGD(side.d.parameters(), 1.0)
-    found = pair.train_critic(side, (cond, fake), optimiser, 0.5, chance)
+    found = pair.train_critic(side, side.x, [(cond, 0.7), (fake, 1.0)], optimiser, 0.5, chance)
 
-    expected = plain_net(critic, cond).mean() + plain_net(critic, fake).mean() - 2 * plain_net(critic, side.x).mean()
+    expected = 0.7 * plain_net(critic, cond).mean() + plain_net(critic, fake).mean()
+    expected = expected - 1.7 * plain_net(critic, side.x).mean()
     for picture in (cond, fake):
         height, width = (min(pair_) for pair_ in zip(side.x.shape[2:], picture.shape[2:], strict=True))
         x, y = (
@@ -178,6 +181,16 @@ def test_the_critics_loss_is_that_written_for_fakes_of_both_sizes(pictures: Two)
     slopes = torch.autograd.grad(expected, list(critic.parameters()), materialize_grads=True)
     for before, after, slope in zip(critic.parameters(), side.d.parameters(), slopes, strict=True):
         torch.testing.assert_close(before - after, slope, rtol=1e-3, atol=1e-5 + 1e-4 * float(slope.abs().max()))
+
+
+def test_frames_of_a_clip_take_turns_and_each_has_its_own_anchor(pictures: Two):
+    clip = torch.cat([pictures[0], -pictures[0], 0.5 * pictures[0]])
+    side, other = sides((clip, pictures[1]))
+    below = pair._Below(1, side, TINY, 0)
+    anchors = {float(below.anchor(step, frame)[0].sum()) for frame in range(3) for step in (0, 40)}
+    assert len(anchors) == 3
+    seen = {float(pair.draw(1, side, other, below, 0, seeded(0, 1, step), True).x.sum()) for step in range(12)}
+    assert len(seen) == 3
 
 
 def test_scores_of_one_size_pass_together_and_keep_their_order(pictures: Two):
@@ -293,12 +306,12 @@ def test_average(pictures: Two, average):
 def test_a_penalty_every_few_steps_weighs_as_much(pictures: Two, monkeypatch):
     seen = []
     original = pair.train_critic
-    monkeypatch.setattr(
-        pair, "train_critic", lambda x, fakes, opt, penalty, chance: (
-            seen.append(penalty),
-            original(x, fakes, opt, penalty, chance),
-        )[1],
-    )  # fmt: skip
+
+    def watched(*given):
+        seen.append(given[4])
+        return original(*given)
+
+    monkeypatch.setattr(pair, "train_critic", watched)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -14,7 +14,6 @@ from gestalt.metrics.edges import edge_correlation
 from gestalt.metrics.patches import coherence
 from gestalt.ops.nearest import patchmatch
 from gestalt.ops.resize import resize
-from gestalt.ops.stats import match_histogram
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import patch
 from gestalt.tasks.analogy.config import Patch
@@ -143,8 +142,7 @@ def test_trials_stay_small_whatever_the_other_picture(pair, monkeypatch):
     monkeypatch.setattr(
         patch, "two_sided", lambda *given, **more: seen.append(given[2].shape) or two_sided(*given, **more)
     )
-    sizes, (begin, guides) = level_sizes(a, TINY), patch._prepared(a, b, TINY)
-    patch.choose(a, begin, b, guides, sizes, TINY, seed=0)
+    patch.choose(a, patch.prepare(a, b, TINY), TINY, seed=0)
     assert seen
     assert all(max(shape[2:]) <= patch.TRIAL for shape in seen)
 
@@ -158,17 +156,8 @@ def test_a_huge_picture_is_solved_small_and_carried_up():
     assert len(sizes) == sizes.index((75, 100)) + 3  # it doubles from there
     huge = transfer(a, b, settings, name="huge")
     reduced = [resize(x, (75, 100)).clamp(-1, 1) for x in (a, b)]
-    guides = patch.guidance(reduced[0], reduced[1])
-    solved = patch.synthesize_levels(
-        match_histogram(reduced[0], reduced[1]),
-        b,
-        guides,
-        sizes,
-        settings,
-        seed=0,
-        last=sizes.index((75, 100)),
-        name="solved",
-    )
+    given = patch.prepare(reduced[0], reduced[1], settings)._replace(appearance=b, sizes=sizes, source_sizes=sizes)
+    solved = patch.synthesize_levels(given, settings, seed=0, last=sizes.index((75, 100)), name="solved")
     together = torch.stack([resize(huge, (75, 100)).flatten(), solved.flatten()])
     assert float(torch.corrcoef(together)[0, 1]) > 0.9
     enlarged = resize(solved, (300, 400))

@@ -101,6 +101,13 @@ def analogy(
     return results[start]
 
 
+def best_start(structure: Tensor, appearance: Tensor, chain: Chain, *, seed: int = 0) -> int:
+    """The level to enter at that measures best for this picture, (1, 3, H, W)."""
+    results = {start: map_picture(structure, chain, start, seed=seed) for start in range(len(chain.sizes))}
+    measured = two_sided(results, structure, appearance)
+    return min(measured, key=lambda start: score(measured[start]))
+
+
 def keep_samples(chain_a: Chain, chain_b: Chain, settings: Pair, *, seed: int, run: NullRun) -> dict[str, Tensor]:
     """Draw `settings.samples` aligned pairs each way and keep them; returns the first of each as "a2b" and "b2a"."""
     first = {}

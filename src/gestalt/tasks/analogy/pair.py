@@ -21,7 +21,9 @@ Where this departs from the authors' published code, and the test of each:
 4. The noise that reconstructs is fixed unless `anchor` says otherwise (test_anchor).
 5. Later levels and results use a running mean of the weights unless `average` is 0 (test_average).
 6. The result is the mapped picture itself, entering at a level of choice, not a random sample's twin (`modes`).
-7. Swapping A and B swaps the results, because both sides see the same noise (test_symmetry).
+7. In the self term of the video variant, lambda_self (D_X(self_X) - D_X(x)) with self_B = G_B(a + sigma z; a), the
+   generators follow the critic; published, they saw a constant (test_self_term).
+8. Swapping A and B swaps the results, because both sides see the same noise (test_symmetry).
 
 References:
     Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. Computer Graphics Forum 2020.
@@ -47,13 +49,13 @@ from gestalt.tasks.analogy.config import Pair
 from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
 
 NOISE, WIDEN_EVERY, BETAS = 0.1, 4, (0.5, 0.999)
-LOG_EVERY = 20
+LOG_EVERY, SIGMA_FRAMES = 20, 16
 BLOCK = 32
 """Samples of the levels below are drawn this many at a time, each used once."""
 
 
 class Side(NamedTuple):
-    """One picture at one level: x (1, 3, H, W), its chain below, and the generator and critic that train."""
+    """A picture of F frames at one level: x (F, 3, H, W), its chain below, the generator and critic that train."""
 
     x: Tensor
     chain: Chain
@@ -80,13 +82,16 @@ def working_size(image: Tensor, settings: Pair) -> Tensor:
     return resize(image, fit_long_side(image.shape[2:], settings.size)).clamp(-1, 1)
 
 
-def fit(a: Tensor, b: Tensor, settings: Pair, *, seed: int = 0, run: NullRun = NullRun()) -> tuple[Chain, Chain]:
+def fit(
+    a: Tensor, b: Tensor, settings: Pair, *, self_weight: float = 0.0, seed: int = 0, run: NullRun = NullRun()
+) -> tuple[Chain, Chain]:
     """Train all levels on a pair.
 
     Args:
-        a: (1, 3, H, W) in [-1, 1], at working size.
-        b: (1, 3, H', W') in [-1, 1], at working size.
+        a: (F, 3, H, W) in [-1, 1], at working size: a picture, or F frames of a clip, of which each step takes one.
+        b: (F', 3, H', W') in [-1, 1], at working size.
         settings: of the pair network.
+        self_weight: of the self term, which judges real pictures as mapped too; for clips.
         seed: of weights and noise.
         run: takes a loop of steps per level.
 
@@ -102,10 +107,10 @@ def fit(a: Tensor, b: Tensor, settings: Pair, *, seed: int = 0, run: NullRun = N
             Side(resize(x, chain.sizes[n]).clamp(-1, 1), chain, *pair)
             for x, chain, pair in zip((a, b), chains, nets, strict=True)
         )
-        fit_level(n, a_side, b_side, settings, seed=seed, run=run)
+        fit_level(n, a_side, b_side, settings, self_weight=self_weight, seed=seed, run=run)
         for name, side, chain in (("a2b", a_side, chains[1]), ("b2a", b_side, chains[0])):
             run.preview(
-                f"{name}_level", n, chain.climb(side.x, side.chain.sizes, range(n, n + 1), None, 0.0).clamp(-1, 1)
+                f"{name}_level", n, chain.climb(side.x[:1], side.chain.sizes, range(n, n + 1), None, 0.0).clamp(-1, 1)
             )
     return chains[0], chains[1]
 
@@ -116,11 +121,13 @@ def _new_nets(channels: int, generator: Generator, device: torch.device) -> tupl
     return g.to(device), PatchNet(3, 1, channels, padding=0, generator=generator).to(device)
 
 
-def fit_level(n: int, a: Side, b: Side, settings: Pair, *, seed: int, run: NullRun) -> None:
+def fit_level(n: int, a: Side, b: Side, settings: Pair, *, self_weight: float = 0.0, seed: int, run: NullRun) -> None:
     """Train level n; afterwards both chains have one level more, and the sides' nets are where training left them."""
     below_a, below_b = _Below(n, a, settings, seed), _Below(n, b, settings, seed)
     for side, below in ((a, below_a), (b, below_b)):
-        side.chain.sigmas.append(1.0 if n == 0 else NOISE * float(F.mse_loss(below.anchor(0)[1], side.x).sqrt()))
+        frames = range(0, len(side.x), -(-len(side.x) // SIGMA_FRAMES))
+        errors = [F.mse_loss(below.anchor(0, frame)[1], side.x[frame : frame + 1]) for frame in frames]
+        side.chain.sigmas.append(1.0 if n == 0 else NOISE * float(torch.stack(errors).mean().sqrt()))
     generators = nn.ModuleList([a.g, b.g])
     weights = list(generators.parameters())
     mean = copy.deepcopy(generators).requires_grad_(False)
@@ -133,17 +140,23 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, seed: int, run: NullR
     with Lanes(a.x.device) as lanes:
         for step in run.steps(f"level {n}", settings.steps, state):
             chance_a, chance_b = seeded(seed, n, step), seeded(seed, n, step)
-            from_a, from_b = lanes.both(draw, (n, a, b, below_a, step, chance_a), (n, b, a, below_b, step, chance_b))
+            from_a, from_b = lanes.both(
+                draw,
+                (n, a, b, below_a, step, chance_a, self_weight > 0),
+                (n, b, a, below_b, step, chance_b, self_weight > 0),
+            )
 
             penalty = settings.penalty * settings.penalty_every if step % settings.penalty_every == 0 else 0.0
             critics = lanes.both(
                 train_critic,
-                (a, (from_b.mapped, from_a.fake), optimiser_a, penalty, chance_a),
-                (b, (from_a.mapped, from_b.fake), optimiser_b, penalty, chance_b),
+                (a, from_a.x, [*from_b.toward_other(self_weight), (from_a.fake, 1.0)], optimiser_a, penalty, chance_a),
+                (b, from_b.x, [*from_a.toward_other(self_weight), (from_b.fake, 1.0)], optimiser_b, penalty, chance_b),
             )
             gammas = (1.0, settings.gamma)
             (terms_a, toward_a), (terms_b, toward_b) = lanes.both(
-                gradients, (a, b, from_a, gammas, weights, settings), (b, a, from_b, gammas[::-1], weights, settings)
+                gradients,
+                (a, b, from_a, gammas, self_weight, weights, settings),
+                (b, a, from_b, gammas[::-1], self_weight, weights, settings),
             )
             for weight, one, two in zip(weights, toward_a, toward_b, strict=True):
                 weight.grad = one + two
@@ -163,53 +176,83 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, seed: int, run: NullR
 class Drawn(NamedTuple):
     """What generators make of picture X in one step, (1, 3, H, W) each, with graphs.
 
-    fake, rec: X's own sample and reconstruction; mapped: the sample as the other picture's; back: that, as X's again.
+    x: the picture itself, or the frame of this step; fake, rec: its own sample and reconstruction; mapped: the sample
+    as the other picture's; back: that, as X's again; real_mapped: x with noise, as the other picture's, or None.
     """
 
+    x: Tensor
     fake: Tensor
     rec: Tensor
     mapped: Tensor
     back: Tensor
+    real_mapped: Tensor | None
+
+    def toward_other(self, self_weight: float) -> list[tuple[Tensor, float]]:
+        """What the other picture's critic is to judge, with weights."""
+        more = [] if self.real_mapped is None else [(self.real_mapped, self_weight)]
+        return [(self.mapped, 1.0), *more]
 
 
-def draw(n: int, x: Side, y: Side, below: "_Below", step: int, chance: Generator) -> Drawn:
+def draw(n: int, x: Side, y: Side, below: "_Below", step: int, chance: Generator, has_self: bool) -> Drawn:
     """fake_X and rec_X, which pass together, and the way of fake_X to Y and back."""
-    p, (u, v) = below.sample(step), below.anchor(step)
-    both = torch.cat([p + x.chain.sigmas[n] * noise(p.shape, chance, p), u])
+    frame = int(torch.randint(len(x.x), (), generator=chance)) if len(x.x) > 1 else 0
+    picture, sigma = x.x[frame : frame + 1], x.chain.sigmas[n]
+    p, (u, v) = below.sample(step), below.anchor(step, frame)
+    both = torch.cat([p + sigma * noise(p.shape, chance, p), u])
     fake, rec = x.chain.level(x.g, n, both, torch.cat([p, v])).chunk(2)
+    noisy = picture + sigma * noise(p.shape, chance, p) if has_self else None
+    real_mapped = None if noisy is None else y.chain.level(y.g, n, noisy, picture)
     mapped = y.chain.level(y.g, n, fake, fake)
-    return Drawn(fake, rec, mapped, x.chain.level(x.g, n, mapped, mapped))
+    return Drawn(picture, fake, rec, mapped, x.chain.level(x.g, n, mapped, mapped), real_mapped)
 
 
 def train_critic(
-    x: Side, fakes: tuple[Tensor, Tensor], optimiser: torch.optim.Optimizer, penalty: float, chance: Generator
+    side: Side,
+    x: Tensor,
+    fakes: Sequence[tuple[Tensor, float]],
+    optimiser: torch.optim.Optimizer,
+    penalty: float,
+    chance: Generator,
 ) -> Tensor:
-    """One step of D_X; returns its part of L_D. fakes: (cond, fake); penalty: lambda, 0 to leave it out."""
-    x.d.requires_grad_(True)
+    """One step of D_X on x (1, 3, H, W) against fakes with weights; returns its part of L_D. penalty: lambda, or 0."""
+    side.d.requires_grad_(True)
     optimiser.zero_grad()
-    fakes = fakes[0].detach(), fakes[1].detach()
-    real, cond, fake = scores(x.d, (x.x, *fakes))
-    loss = cond + fake - 2 * real
+    pictures, weights = [fake.detach() for fake, _ in fakes], [weight for _, weight in fakes]
+    real, *judged = scores(side.d, [x, *pictures])
+    loss = -sum(weights) * real
+    for value, weight in zip(judged, weights, strict=True):
+        loss = loss + weight * value
     if penalty:
-        # A cond of another size than x meets it where both are cut to a common size.
-        for group in [torch.cat(fakes)] if fakes[0].shape == fakes[1].shape else fakes:
-            height, w = (min(sides) for sides in zip(x.x.shape[2:], group.shape[2:], strict=True))
-            points = between(_centre(x.x, height, w), _centre(group, height, w), chance)
-            loss = loss + penalty * gradient_penalty(x.d, points)
+        for group in _by_size(pictures).values():
+            # Fakes of another size than x meet it where both are cut to a common size.
+            batch = torch.cat([pictures[index] for index in group])
+            height, w = (min(sides) for sides in zip(x.shape[2:], batch.shape[2:], strict=True))
+            points = between(_centre(x, height, w), _centre(batch, height, w), chance)
+            loss = loss + penalty * gradient_penalty(side.d, points)
     loss.backward()
     optimiser.step()
-    x.d.requires_grad_(False)
+    side.d.requires_grad_(False)
     return loss.detach()
 
 
 def gradients(
-    x: Side, y: Side, drawn: Drawn, gammas: tuple[float, float], weights: list[Tensor], settings: Pair
+    x: Side,
+    y: Side,
+    drawn: Drawn,
+    gammas: tuple[float, float],
+    self_weight: float,
+    weights: list[Tensor],
+    settings: Pair,
 ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
     """What the pictures that come from X add to L_G, by name, and its gradient in the weights of both generators."""
-    (own,), (others,) = scores(x.d, [drawn.fake]), scores(y.d, [drawn.mapped])
+    others = drawn.toward_other(self_weight)
+    (own,), judged = scores(x.d, [drawn.fake]), scores(y.d, [picture for picture, _ in others])
+    adversarial = -gammas[0] * own
+    for value, (_, weight) in zip(judged, others, strict=True):
+        adversarial = adversarial - gammas[1] * weight * value
     terms = {
-        "adversarial": -gammas[0] * own - gammas[1] * others,
-        "rec": settings.alpha * F.mse_loss(drawn.rec, x.x),
+        "adversarial": adversarial,
+        "rec": settings.alpha * F.mse_loss(drawn.rec, drawn.x),
         "cycle": settings.beta * F.mse_loss(drawn.back, drawn.fake),
     }
     slopes = torch.autograd.grad(torch.stack(list(terms.values())).sum(), weights)
@@ -218,14 +261,19 @@ def gradients(
 
 def scores(d: PatchNet, pictures: Sequence[Tensor]) -> list[Tensor]:
     """The mean of a critic's map on each picture (1, 3, H, W); those of one size pass together."""
-    by_size: dict[tuple[int, ...], list[int]] = {}
-    for index, picture in enumerate(pictures):
-        by_size.setdefault(tuple(picture.shape), []).append(index)
     found: dict[int, Tensor] = {}
-    for indices in by_size.values():
+    for indices in _by_size(pictures).values():
         means = d(torch.cat([pictures[index] for index in indices])).flatten(1).mean(1)
         found |= dict(zip(indices, means, strict=True))
     return [found[index] for index in range(len(pictures))]
+
+
+def _by_size(pictures: Sequence[Tensor]) -> dict[tuple[int, ...], list[int]]:
+    """The indices of the pictures of each size."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, picture in enumerate(pictures):
+        groups.setdefault(tuple(picture.shape), []).append(index)
+    return groups
 
 
 def _centre(x: Tensor, height: int, w: int) -> Tensor:
@@ -250,16 +298,16 @@ class _Below:
 
         return self._kept("samples", block, draw)[place : place + 1]
 
-    def anchor(self, step: int) -> tuple[Tensor, Tensor]:
-        """u and v from which x must be reconstructed, (1, 3, H, W) each."""
+    def anchor(self, step: int, frame: int = 0) -> tuple[Tensor, Tensor]:
+        """u and v from which that frame must be reconstructed, (1, 3, H, W) each; every frame has its own noise."""
         block, place = (0, 0) if self._is_fixed else divmod(step, BLOCK)
 
         def draw() -> tuple[Tensor, Tensor]:
             shape = (1 if self._is_fixed else BLOCK, 3, *self._chain.sizes[0])
-            chance = seeded(self._seed, 0 if self._is_fixed else self._n, block, 2)
+            chance = seeded(self._seed, 0 if self._is_fixed else self._n, block, 2, frame if self._is_fixed else 0)
             return self._chain.anchored(noise(shape, chance, self._x), self._n)
 
-        u, v = self._kept("anchors", block, draw)
+        u, v = self._kept(f"anchors {frame}" if self._is_fixed else "anchors", block, draw)
         return u[place : place + 1], v[place : place + 1]
 
     def _kept(self, name: str, block: int, draw: Callable[[], Any]) -> Any:

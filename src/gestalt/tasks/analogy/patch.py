@@ -19,7 +19,7 @@ References:
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -49,11 +49,14 @@ def working_size(image: Tensor, settings: Patch) -> Tensor:
 
 
 def level_sizes(structure: Tensor, settings: Patch) -> list[Size]:
-    """The pyramid of the output, coarse to fine; `--start` counts its levels. Above size `solve` it doubles."""
-    size = structure.shape[2:]
+    """The pyramid of the output, coarse to fine; `--start` counts its levels. Above size `solve` it doubles.
+
+    A clip (1, 3, T, H, W) keeps its T at every level.
+    """
+    time, size = structure.shape[2:-2], structure.shape[-2:]
     solved = fit_long_side(size, settings.solve)
     doubling = ladder(size, min(solved), 0.5)[1:]
-    return [*ladder(solved, settings.coarsest, settings.ratio), *doubling]
+    return [(*time, *level) for level in [*ladder(solved, settings.coarsest, settings.ratio), *doubling]]
 
 
 def check(a: Tensor, b: Tensor, settings: Patch) -> None:
@@ -92,61 +95,72 @@ def transfer(
         ValueError: the pyramid has no level `settings.start`.
     """
     check(structure, structure, settings)
-    begin, guides = _prepared(structure, appearance, settings)
-    sizes = level_sizes(structure, settings)
+    given = prepare(structure, appearance, settings)
     if "auto" in (settings.guidance, settings.start):
-        settings = choose(structure, begin, appearance, guides, sizes, settings, seed=seed)
+        settings = choose(structure, given, settings, seed=seed)
         run.say(f"{name}: guidance {settings.guidance:g} and start level {settings.start} measured best")
         run.measure(**{f"{name}_guidance": settings.guidance, f"{name}_start": settings.start})
-    return synthesize_levels(begin, appearance, guides, sizes, settings, seed=seed, run=run, name=name)
+    return synthesize_levels(given, settings, seed=seed, run=run, name=name)
 
 
-def _prepared(structure: Tensor, appearance: Tensor, settings: Patch) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The picture to begin with, and the guidance of both (of no channels where it is off), no larger than `solve`."""
-    structure, appearance = (resize(x, fit_long_side(x.shape[2:], settings.solve)) for x in (structure, appearance))
-    begin = match_histogram(structure, appearance) if settings.colours == "matched" else structure
-    return begin, guidance(structure, appearance) if settings.guidance else (structure[:, :0], appearance[:, :0])
+class Given(NamedTuple):
+    """What a synthesis works from, for a picture (two axes) or a clip (three).
+
+    begin: (1, 3, *) in [-1, 1], the structure in the colours to begin with, any size.
+    appearance: (1, 3, *) in [-1, 1], full size.
+    guides: (1, G, *) each, guidance of both, not yet weighted, any size; G is 0 where it is off.
+    sizes, source_sizes: of the levels of output and source, coarse to fine.
+    """
+
+    begin: Tensor
+    appearance: Tensor
+    guides: tuple[Tensor, Tensor]
+    sizes: list[Size]
+    source_sizes: list[Size]
 
 
-def choose(
-    structure: Tensor,
-    begin: Tensor,
-    appearance: Tensor,
-    guides: tuple[Tensor, Tensor],
-    sizes: Sequence[Size],
-    settings: Patch,
-    *,
-    seed: int,
-) -> Patch:
+def prepare(structure: Tensor, appearance: Tensor, settings: Patch) -> Given:
+    """Recolour and measure both, pictures (1, 3, H, W) or clips (1, 3, T, H, W) alike, no larger than `solve`."""
+    sizes = level_sizes(structure, settings)
+    planes = follow(appearance.shape[-2:], [size[-2:] for size in sizes])
+    source_sizes: list[Size] = [(*appearance.shape[2:-2], *plane) for plane in planes]
+    structure, small = (
+        resize(x, (*x.shape[2:-2], *fit_long_side(x.shape[-2:], settings.solve))) for x in (structure, appearance)
+    )
+    begin = match_histogram(structure, small) if settings.colours == "matched" else structure
+    guides = guidance(structure, small) if settings.guidance else (structure[:, :0], small[:, :0])
+    return Given(begin, appearance, guides, sizes, source_sizes)
+
+
+def choose(structure: Tensor, given: Given, settings: Patch, *, seed: int) -> Patch:
     """Fill in what is "auto", by measuring small trials on both sides.
 
     Trials are made up to the last level no longer than `TRIAL`: first with each of `GUIDANCES`, then, with the best of
     them, from the other `STARTS`. The best `measures.score` is kept.
 
     Args:
-        structure, appearance, settings, seed: as for `transfer`.
-        begin: the structure in the colours to begin with.
-        guides: of both pictures.
-        sizes: of the output's levels.
+        structure: (1, 3, H, W) in [-1, 1], a picture.
+        given: what `prepare` made of it.
+        settings: with something "auto".
+        seed: of the search.
 
     Returns:
         The settings, all in numbers.
     """
-    last = max([n for n, size in enumerate(sizes) if max(size) <= TRIAL], default=0)
+    last = max([n for n, size in enumerate(given.sizes) if max(size) <= TRIAL], default=0)
     starts = [start for start in STARTS if start <= last] if settings.start == "auto" else [settings.start]
     guidances = GUIDANCES if settings.guidance == "auto" else [settings.guidance]
     # Where B is larger than A it is shrunk further, so that it too is no longer than TRIAL at that level.
-    longest = max(1, TRIAL * max(sizes[-1]) // max(sizes[last]))
-    appearance = resize(appearance, fit_long_side(appearance.shape[2:], longest))
-    small, source = resize(structure, sizes[last]), resize(appearance, follow(appearance.shape[2:], sizes)[last])
+    longest = max(1, TRIAL * max(given.sizes[-1]) // max(given.sizes[last]))
+    appearance = resize(given.appearance, fit_long_side(given.appearance.shape[2:], longest))
+    given = given._replace(appearance=appearance, source_sizes=follow(appearance.shape[2:], given.sizes))
+    small, source = resize(structure, given.sizes[last]), resize(appearance, given.source_sizes[last])
 
     def scores(trials: list[tuple[float, int]]) -> dict[tuple[float, int], float]:
         made = {}
         for weight, start in trials:
             trial = dataclasses.replace(settings, guidance=weight, start=min(start, last), iterations=2)
-            made[weight, start] = synthesize_levels(
-                begin, appearance, guides, sizes, trial, seed=seed, last=last, name="trial"
-            )
+            made[weight, start] = synthesize_levels(given, trial, seed=seed, last=last, name="trial")
         measured = two_sided(made, small.clamp(-1, 1), source.clamp(-1, 1), directions=64)
         return {trial: score(row) for trial, row in measured.items()}
 
@@ -159,13 +173,11 @@ def choose(
 
 
 def synthesize_levels(
-    begin: Tensor,
-    appearance: Tensor,
-    guides: tuple[Tensor, Tensor],
-    sizes: Sequence[Size],
+    given: Given,
     settings: Patch,
     *,
     seed: int,
+    depth: int = 1,
     last: int | None = None,
     run: NullRun = NullRun(),
     name: str,
@@ -173,14 +185,12 @@ def synthesize_levels(
     """Go through the levels from `settings.start` to `last`, both numbers; the result has the size of that level.
 
     Args:
-        begin: (1, 3, *, *) in [-1, 1], the structure in the colours to begin with, any size.
-        appearance: (1, 3, H', W') in [-1, 1].
-        guides: (1, G, *, *) each, guidance of both, not yet weighted, any size; G may be 0.
-        sizes: of the output's levels, coarse to fine.
+        given: as `prepare` makes it.
         settings, seed, run, name: as for `transfer`.
+        depth: frames in a patch.
         last: the level to end with, or None for the finest.
     """
-    source_sizes = follow(appearance.shape[2:], sizes)
+    begin, appearance, guides, sizes, source_sizes = given
     whole = nearest.exact if settings.search == "exact" else functools.partial(nearest.patchmatch, sweeps=SWEEPS)
     nearby = functools.partial(nearest.patchmatch, sweeps=1, reach=4)
     assert settings.start != "auto"
@@ -188,14 +198,17 @@ def synthesize_levels(
     levels = []
     for n in range(settings.start, len(sizes) if last is None else last + 1):
         source = resize(appearance, source_sizes[n])
-        if n > settings.start and max(*sizes[n], *source_sizes[n]) > settings.solve:
+        if n > settings.start and max(*sizes[n][-2:], *source_sizes[n][-2:]) > settings.solve:
             ours, theirs = (source.new_empty(1, 0, *size) for size in (sizes[n], source_sizes[n]))
             levels.append(Level(source, ours, theirs, nearby, iterations=1, alpha=0.0))
         else:
-            weights = settings.guidance * channel_weights(n)[:, : guides[0].shape[1]].to(source)
-            ours, theirs = weights * resize(guides[0], sizes[n]), weights * resize(guides[1], source_sizes[n])
+            weights = settings.guidance * channel_weights(n)[: guides[0].shape[1]].to(source)
+            ours, theirs = (
+                weights.view(1, -1, *(1,) * len(size)) * resize(guide, size)
+                for guide, size in zip(guides, (sizes[n], source_sizes[n]), strict=True)
+            )
             levels.append(Level(source, ours, theirs, whole, settings.iterations, settings.completeness))
-    patch = (1, settings.patch, settings.patch)
+    patch = (depth, settings.patch, settings.patch)
     return synthesize(begin, levels, patch=patch, vote_by=settings.vote, seed=seed, run=run, name=name).clamp(-1, 1)
 
 
@@ -245,11 +258,11 @@ def sweep(
     rows, captions = [], []
     for weight in (0.0, guided):
         cells, notes = [], []
-        begin, guides = _prepared(structure, appearance, dataclasses.replace(settings, guidance=weight))
+        given = prepare(structure, appearance, dataclasses.replace(settings, guidance=weight))
         for start in starts:
             cell = f"{name}_start_{start}_{'guided' if weight else 'free'}"
             variant = dataclasses.replace(settings, start=start, guidance=weight)
-            cells.append(synthesize_levels(begin, appearance, guides, sizes, variant, seed=seed, run=run, name=cell))
+            cells.append(synthesize_levels(given, variant, seed=seed, run=run, name=cell))
             kept, copied = edge_correlation(cells[-1], structure), edge_correlation(cells[-1], appearance)
             run.measure(**{f"{cell}_edges_structure": kept, f"{cell}_edges_appearance": copied})
             notes.append(f"E {kept:.2f} / {copied:.2f}")

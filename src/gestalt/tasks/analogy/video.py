@@ -1,0 +1,245 @@
+"""Analogies of clips: every frame arranged like the clip, all of them with the look of one style, without flicker.
+
+Two engines:
+
+Patches of space and time (`by_patches`). The clip is a volume, and so is the style: a clip, or a picture that stands
+still. A patch spans `DEPTH` frames, so what is pasted at one place must fit the frames before and after too, and
+where the clip stands still the result does. Guidance ranks and recolouring see many frames at once. A long clip is
+worked through in windows that overlap; where they do, one fades into the next, and each window starts from what the
+last one left there. The memory is that of one window.
+
+The pair network (`by_pair`). Only its training differs from that for pictures: each step sees one frame of the clip,
+and a third fake, the frame itself with noise and mapped, is judged too (the self term). All frames are mapped with one
+set of noise, which is all that makes them agree.
+
+References:
+    Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. Computer Graphics Forum 2020
+        (the video variant).
+    Haim, Feinstein, Granot, Shocher, Bagon, Dekel, Irani: Diverse Generation from a Single Video Made Possible.
+        ECCV 2022 (nearest patches of space and time).
+"""
+
+import statistics
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gestalt.media.atomic import AnyPath
+from gestalt.media.sheet import contact_sheet
+from gestalt.media.video import Block
+from gestalt.media.video_writer import VideoWriter
+from gestalt.metrics.flicker import flicker
+from gestalt.ops.pyramid import fit_long_side
+from gestalt.ops.resize import resize
+from gestalt.run.service import NullRun
+from gestalt.tasks.analogy import modes, pair, patch
+from gestalt.tasks.analogy.config import Pair, Patch
+from gestalt.tasks.analogy.measures import two_sided
+
+DEPTH = 3
+"""Frames in a patch."""
+
+WINDOW, OVERLAP = 24, 6
+"""Frames that are worked on together, and how many of them two windows share."""
+
+MOST_FRAMES = 1500
+"""Of a clip that the pair network is trained on, which it keeps in memory."""
+
+SELF_WEIGHT = 1.0
+"""The paper's lambda_self."""
+
+
+class Piece(NamedTuple):
+    """Some frames of a clip, finished: the clip's own and the result's (1, 3, T, H, W) in [-1, 1], and their times."""
+
+    source: Tensor
+    result: Tensor
+    times_s: NDArray[np.float64]
+
+
+def check(settings: Patch | Pair) -> None:
+    """See that nothing is asked for that clips do not have.
+
+    Raises:
+        ValueError: something is.
+    """
+    if isinstance(settings, Patch) and settings.sweep:
+        raise ValueError("--sweep draws the dial of two pictures: leave it out for a clip")
+    if isinstance(settings, Pair) and settings.mode == "sample":
+        raise ValueError("--mode sample draws pairs of pictures: choose map or refine for a clip")
+
+
+def make(
+    stream: Iterable[Block],
+    style: Tensor,
+    settings: Patch | Pair,
+    *,
+    seed: int = 0,
+    run: NullRun = NullRun(),
+    sound: AnyPath | None = None,
+) -> None:
+    """Give a clip the look of a style, and keep it as outputs/a2b.mp4 with the clip's own times.
+
+    Args:
+        stream: the clip, in blocks of frames; patches read it once and hold one window, the pair network reads it
+            twice and holds it whole, at working size.
+        style: (1, 3, H, W) a picture, or (1, 3, T, H, W) a clip, in [-1, 1].
+        settings: of the engine to use.
+        seed: of all chance.
+        run: keeps the video, the style, a sheet of some frames, and the measures.
+        sound: a file whose sound the video gets, or None.
+
+    Raises:
+        ValueError: the settings do not fit the clip.
+    """
+    plane = fit_long_side(style.shape[-2:], settings.size)
+    style = resize(style, (*style.shape[2:-2], *plane)).clamp(-1, 1)
+    still = style if style.ndim == 4 else style[:, :, style.shape[2] // 2]
+    run.image("b.png", still, "the style" if style.ndim == 4 else "the style, its middle frame")
+    pieces = (
+        by_patches(stream, style, settings, seed=seed, run=run)
+        if isinstance(settings, Patch)
+        else by_pair(stream, style, settings, seed=seed, run=run)
+    )
+    shown: list[tuple[Tensor, Tensor, float]] = []
+    changes: list[tuple[float, float]] = []
+    with (
+        run.file("a2b.mp4", "the clip with the look of the style", kind="video") as path,
+        VideoWriter(path, audio_from=sound) as writer,
+    ):
+        for piece in pieces:
+            writer.write(piece.result, piece.times_s)
+            middle = piece.source.shape[2] // 2
+            shown.append((piece.source[:, :, middle], piece.result[:, :, middle], float(piece.times_s[middle])))
+            if piece.source.shape[2] > 1:
+                changes.append((flicker(piece.result, piece.source), flicker(piece.source, piece.source)))
+    _keep_measures(shown, changes, still, run)
+
+
+def by_patches(
+    stream: Iterable[Block], style: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun()
+) -> Iterator[Piece]:
+    """Space-time patches, window by window.
+
+    Args:
+        stream, seed, run: as for `make`.
+        style: (1, 3, H, W) or (1, 3, T, H, W) in [-1, 1], at working size.
+        settings: of the patch engine; what is "auto" is measured on the first window's middle frame.
+
+    Yields:
+        The clip's frames in order, each once.
+    """
+    source = style if style.ndim == 5 else style[:, :, None].expand(-1, -1, DEPTH, -1, -1).contiguous()
+    tail: Tensor | None = None
+    for number, (frames, times_s, is_last) in enumerate(_windows(stream)):
+        clip = _as_clip(frames, settings.size).to(style.device)
+        if number == 0:
+            middle, still = clip[:, :, clip.shape[2] // 2], source[:, :, source.shape[2] // 2]
+            patch.check(middle, middle, settings)
+            if "auto" in (settings.guidance, settings.start):
+                settings = patch.choose(middle, patch.prepare(middle, still, settings), settings, seed=seed)
+                run.say(f"guidance {settings.guidance:g} and start level {settings.start} measured best")
+                run.measure(a2b_guidance=settings.guidance, a2b_start=settings.start)
+        given = patch.prepare(clip, source, settings)
+        if tail is not None:
+            given = given._replace(begin=_continued(given.begin, tail))
+        depth = min(DEPTH, clip.shape[2])
+        result = patch.synthesize_levels(given, settings, seed=seed, depth=depth, run=run, name=f"window {number}")
+        if tail is not None:
+            share = torch.linspace(0, 1, OVERLAP + 2, device=result.device)[1:-1].view(1, 1, -1, 1, 1)
+            result[:, :, :OVERLAP] = torch.lerp(tail, result[:, :, :OVERLAP], share)
+        count = clip.shape[2] if is_last else clip.shape[2] - OVERLAP
+        yield Piece(clip[:, :, :count], result[:, :, :count], times_s[:count])
+        tail = result[:, :, count:]
+
+
+def by_pair(
+    stream: Iterable[Block], style: Tensor, settings: Pair, *, seed: int = 0, run: NullRun = NullRun()
+) -> Iterator[Piece]:
+    """Train the pair network on the clip's frames and the style, then map every frame with the same noise.
+
+    Args:
+        stream, seed, run: as for `make`; the weights are kept too.
+        style: (1, 3, H, W) or (1, 3, T, H, W) in [-1, 1], at working size.
+        settings: of the pair network; mode map or refine.
+
+    Yields:
+        The clip's frames in order, each once.
+
+    Raises:
+        ValueError: the clip has more than `MOST_FRAMES` frames, or the pyramid has no level `settings.start`.
+    """
+    blocks = []
+    for block in stream:
+        blocks.append(_as_clip(block.frames, settings.size)[0].movedim(1, 0))
+        if sum(map(len, blocks)) > MOST_FRAMES:
+            raise ValueError(
+                f"the pair network keeps the clip in memory, at most {MOST_FRAMES} frames, and this one has more; "
+                "use --engine patch, which does not, or cut the clip"
+            )
+    frames = torch.cat(blocks).to(style.device)
+    styles = style if style.ndim == 4 else style[0].movedim(1, 0)
+    pair.check(frames[:1], styles[:1], settings)
+    chain_a, chain_b = pair.fit(frames, styles, settings, self_weight=SELF_WEIGHT, seed=seed, run=run)
+    run.save("pair", {**chain_a.tensors("a"), **chain_b.tensors("b")})
+    middle, still = frames[len(frames) // 2][None], styles[len(styles) // 2][None]
+    start = modes.best_start(middle, still, chain_b, seed=seed) if settings.start == "auto" else settings.start
+    run.measure(a2b_start=start)
+    at = 0
+    for block in stream:
+        clip = frames[at : at + len(block.times_s)]
+        at += len(clip)
+        mapped = [modes.map_picture(frame[None], chain_b, start, seed=seed) for frame in clip]
+        if settings.mode == "refine":
+            mapped = [modes.refine(result, chain_b, seed=seed) for result in mapped]
+        yield Piece(clip.movedim(0, 1)[None], torch.stack(mapped, dim=2), block.times_s)
+
+
+def _as_clip(frames: NDArray[np.uint8], size: int) -> Tensor:
+    """uint8 (T, H, W, 3) -> (1, 3, T, h, w) in [-1, 1] with a long side of at most `size`."""
+    clip = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
+    return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], size))).clamp(-1, 1)
+
+
+def _windows(stream: Iterable[Block]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64], bool]]:
+    """Frames and times of overlapping windows, and whether it is the last; never one of overlap alone."""
+    frames, times_s = None, None
+    for block in stream:
+        frames = block.frames if frames is None else np.concatenate([frames, block.frames])
+        times_s = block.times_s if times_s is None else np.concatenate([times_s, block.times_s])
+        while len(frames) > WINDOW:
+            yield frames[:WINDOW], times_s[:WINDOW], False
+            frames, times_s = frames[WINDOW - OVERLAP :], times_s[WINDOW - OVERLAP :]
+    if frames is not None and times_s is not None:
+        yield frames, times_s, True
+
+
+def _continued(begin: Tensor, tail: Tensor) -> Tensor:
+    """The picture to begin with, its first frames replaced by what the window before made of them."""
+    begin = begin.clone()
+    begin[:, :, :OVERLAP] = resize(tail, (OVERLAP, *begin.shape[3:]))
+    return begin
+
+
+def _keep_measures(
+    shown: list[tuple[Tensor, Tensor, float]], changes: list[tuple[float, float]], still: Tensor, run: NullRun
+) -> None:
+    """Medians over one frame of each piece, flicker over all, and a sheet of at most six frames."""
+    rows = [two_sided({"a2b": result}, source, still)["a2b"] for source, result, _ in shown]
+    run.measure(**{f"a2b_{key}": statistics.median(row[key] for row in rows) for key in rows[0]})
+    for key, index in (("a2b_flicker", 0), ("a_flicker", 1)):
+        known = [change[index] for change in changes if change[index] == change[index]]
+        if known:
+            run.measure(**{key: statistics.fmean(known)})
+    picked = shown[:: -(-len(shown) // 6)]
+    sheet = contact_sheet(
+        [[source for source, _, _ in picked], [result for _, result, _ in picked]],
+        row_labels=["clip", "result"],
+        col_labels=[f"{time_s:.2f} s" for _, _, time_s in picked],
+        cell=min(256, max(64, *still.shape[2:])),
+    )
+    run.image("sheet.png", sheet, "Frames of the clip, and what became of them", kind="sheet")
