@@ -143,7 +143,7 @@ def by_patches(
             if "auto" in (settings.guidance, settings.start):
                 settings = patch.choose(middle, patch.prepare(middle, still, settings), settings, seed=seed)
                 run.say(f"guidance {settings.guidance:g} and start level {settings.start} measured best")
-                run.measure(a2b_guidance=settings.guidance, a2b_start=settings.start)
+                run.measure(**{"a2b_guidance": settings.guidance, "a2b_start": settings.start})
         given = patch.prepare(clip, source, settings)
         if tail is not None:
             given = given._replace(begin=_continued(given.begin, tail))
@@ -187,7 +187,10 @@ def by_pair(
     chain_a, chain_b = pair.fit(frames, styles, settings, self_weight=SELF_WEIGHT, seed=seed, run=run)
     run.save("pair", {**chain_a.tensors("a"), **chain_b.tensors("b")})
     middle, still = frames[len(frames) // 2][None], styles[len(styles) // 2][None]
-    start = modes.best_start(middle, still, chain_b, seed=seed) if settings.start == "auto" else settings.start
+    start = settings.start
+    if start == "auto":
+        start = modes.best_start(middle, still, chain_b, seed=seed)
+        run.say(f"start level {start} measured best")
     run.measure(a2b_start=start)
     at = 0
     for block in stream:
