@@ -19,9 +19,12 @@ import torch
 from PIL import Image
 
 from gestalt import cli
+from gestalt.media.video import VideoStream
+from media import hostile_videos
 from media.children import run_in_child
 from media.conftest import open_folder, small_disk
 from media.hostile import BAD, ODD_BUT_VALID, Case, textured
+from media.hostile_videos import VideoCase
 
 __all__ = ["open_folder", "small_disk"]  # fixtures
 
@@ -64,7 +67,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def by_name(cases: list[Case]) -> pytest.MarkDecorator:
+def by_name(cases: Sequence[Case | VideoCase]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
 
 
@@ -171,6 +174,43 @@ def test_a_relative_name_that_begins_with_a_dash(tmp_path: Path, other: Path) ->
     textured(20, 16).save(tmp_path / "-a.png")
     code, _, err = answer("analogy", "make", *SMALL, "--out", "run", "--", "-a.png", other)
     assert (code, err) == (0, "")
+
+
+# -- clips, and the pair network ---------------------------------------------------------------------------
+
+
+@by_name(hostile_videos.ODD_BUT_VALID)
+def test_odd_clips_are_worked_on(case: VideoCase, given: Path, other: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    clip = case.make(given)
+    frames = sum(len(block.times_s) for block in VideoStream(clip))
+    flags = (*SMALL, "--guidance", "1", "--start", "0")
+    code, out, err = answer("analogy", "video", clip, other, *flags, "--size", "12", "--out", "run")
+    assert (code, err) == (0, "")
+    assert out == f"{Path('run').absolute()}\n"
+    assert capfd.readouterr() == ("", ""), "a library speaks to the terminal"
+    assert sum(len(block.times_s) for block in VideoStream("run/outputs/a2b.mp4")) == frames
+
+
+@by_name(hostile_videos.BAD)
+@pytest.mark.parametrize("place", ["clip", "style"])
+def test_bad_clips_are_refused(
+    place: str, case: VideoCase, given: Path, other: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = case.make(given)
+    inputs = (path, other) if place == "clip" else (other, path)
+    code, out, err = answer("analogy", "video", *inputs, *SMALL, "--out", "run")
+    assert (code, out) == (2, "")
+    assert_one_line(err, path.name[-60:])
+    assert capfd.readouterr() == ("", ""), "a library speaks to the terminal"
+    assert not list(Path().rglob("a2b.mp4"))
+
+
+@by_name([case for case in ODD_BUT_VALID if (case.size and min(case.size) <= 2) or case.name.startswith("alpha")])
+def test_the_pair_network_trains_on_odd_pictures(case: Case, given: Path, other: Path) -> None:
+    flags = ("--engine", "pair", "--preset", "tiny", "--steps", "1", "--threads", "1", "--quiet")
+    code, _, err = answer("analogy", "make", case.make(given), other, *flags, "--out", "run")
+    assert (code, err) == (0, "")
+    assert size_of(Path("run/outputs/b2a.png")) == (16, 20)
 
 
 # -- places to write to ------------------------------------------------------------------------------------

@@ -107,8 +107,8 @@ def synthesize(
         picture = vote(as_volume(level.source)[0], found.index, fitted, vote_by)
         state["found"], state["picture"] = found.index, picture.reshape(1, -1, *level.query_guide.shape[2:])
         run.log(step, distance=float(found.distance.mean()))
-        if iteration == level.iterations - 1 and picture.shape[1] == 1:
-            run.preview(name, step, state["picture"])
+        if iteration == level.iterations - 1:
+            run.preview(name, step, picture[None, :, picture.shape[1] // 2])  # of a clip, the middle frame
     return state["picture"]
 
 
