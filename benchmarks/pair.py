@@ -92,7 +92,7 @@ def square(folder: Path, name: str, size: int) -> tuple[Tensor, Tensor]:
 
 def cost(folder: Path) -> None:
     """Seconds per step of the published schedule and of ours at equal settings, interleaved, at levels of 220 px."""
-    settings = dataclasses.replace(recipes.analogy_pair("paper"), steps=10**9)
+    settings = dataclasses.replace(recipes.analogy_pair("paper"), steps=10**9, coarse_steps=10**9)
     a, b = square(folder, "stones_bowls", 220)
     sizes = pair.level_sizes((220, 220), (220, 220), settings)[0]
     widths = [pair.width(n, settings) for n in range(len(sizes))]
@@ -208,7 +208,7 @@ def equal(folder: Path, steps: int) -> None:
         results = {k: theirs.mapped(structure, side, k) for k in range(len(sizes))}
         tell(f"published, {steps} steps", direction, results, structure, appearance, spent)
     for count in (100, 200, 400):
-        ours = dataclasses.replace(recipes.analogy_pair("fast"), size=48, steps=count)
+        ours = dataclasses.replace(recipes.analogy_pair("fast"), size=48, steps=count, coarse_steps=count)
         began = time.perf_counter()
         chain_a, chain_b = pair.fit(a, b, ours)
         spent = time.perf_counter() - began

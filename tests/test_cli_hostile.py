@@ -207,7 +207,7 @@ def test_bad_clips_are_refused(
 
 @by_name([case for case in ODD_BUT_VALID if (case.size and min(case.size) <= 2) or case.name.startswith("alpha")])
 def test_the_pair_network_trains_on_odd_pictures(case: Case, given: Path, other: Path) -> None:
-    flags = ("--engine", "pair", "--preset", "tiny", "--steps", "1", "--threads", "1", "--quiet")
+    flags = ("--engine", "pair", "--preset", "tiny", "--steps", "1", "--coarse-steps", "1", "--threads", "1", "--quiet")
     code, _, err = answer("analogy", "make", case.make(given), other, *flags, "--out", "run")
     assert (code, err) == (0, "")
     assert size_of(Path("run/outputs/b2a.png")) == (16, 20)

@@ -321,6 +321,28 @@ def test_a_penalty_every_few_steps_weighs_as_much(pictures: Two, monkeypatch):
     assert seen == [0.2, 0.2, 0.0, 0.0] * 2
 
 
+def test_a_level_that_gets_no_better_ends_early_and_resumes_to_the_same(pictures: Two, tmp_path, monkeypatch):
+    settings = dataclasses.replace(TINY, steps=200, coarse_steps=200, coarsest=16, plateau=40)
+    distances = itertools.chain([1.0, 1.0, 0.5, 0.5], itertools.repeat(0.495))
+    monkeypatch.setattr(pair, "sliced_wasserstein", lambda *_, **__: next(distances))
+    run = Watched()
+    pair.fit(*pictures, settings, run=run)
+    first, second = [step for step, _ in run.logged if step == 0 or step % pair.LOG_EVERY == 0][:4], run.logged
+    assert first == [0, 20, 40, 60], "better at step 20, then no more for 40 steps"
+    assert [step for step, _ in second][4:7] == [0, 20, 40], "then nothing better than at the start"
+    monkeypatch.undo()
+
+    straight = pair.fit(*pictures, settings, seed=5)
+    run = Run.create(tmp_path / "run", Plan(command="analogy make", seed=5), save_every_s=0.0)
+    interrupt(monkeypatch, run, after_logs=5)
+    with pytest.raises(KeyboardInterrupt), run:
+        pair.fit(*pictures, settings, seed=5, run=run)
+    with Run.open(tmp_path / "run") as run:
+        resumed = pair.fit(*pictures, settings, seed=5, run=run)
+    for one, other in zip(straight, resumed, strict=True):
+        assert torch.equal(numbers(one), numbers(other))
+
+
 def interrupt(monkeypatch: pytest.MonkeyPatch, run: Run, after_logs: int) -> None:
     """Let the run be stopped by Ctrl-C while it logs for the next time."""
     original, count = run.log, itertools.count()
@@ -334,7 +356,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, run: Run, after_logs: int) -> Non
 
 
 def test_stopped_in_the_middle_of_a_level_and_resumed(pictures: Two, tmp_path, monkeypatch):
-    settings = dataclasses.replace(TINY, steps=24, coarsest=16)
+    settings = dataclasses.replace(TINY, steps=24, coarse_steps=24, coarsest=16)
     straight = pair.fit(*pictures, settings, seed=5)
     plan = Plan(command="analogy make", seed=5)
 
@@ -354,8 +376,8 @@ def test_a_state_of_another_size_is_told(pictures: Two, tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run", plan, save_every_s=0.0)
     interrupt(monkeypatch, run, after_logs=1)
     with pytest.raises(KeyboardInterrupt), run:
-        pair.fit(*pictures, dataclasses.replace(TINY, steps=25), run=run)
-    wider = dataclasses.replace(TINY, steps=25, width=10, widest=10)
+        pair.fit(*pictures, dataclasses.replace(TINY, steps=25, coarse_steps=25), run=run)
+    wider = dataclasses.replace(TINY, steps=25, coarse_steps=25, width=10, widest=10)
     with (
         pytest.raises(ValueError, match=r"level 0.pt is of other settings: its state\['generators'\] does not fit"),
         Run.open(tmp_path / "run") as run,

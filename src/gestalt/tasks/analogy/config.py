@@ -87,7 +87,11 @@ class Pair:
     """Most channels of any level."""
 
     steps: int = 500
-    """Optimiser steps of critics and generators at each level."""
+    """Optimiser steps of critics and generators at each of the `plain` levels, which draw B's patches."""
+
+    coarse_steps: int = 150
+    """The same at each coarser level. These decide what becomes what; trained for long, they learn B's layout by heart
+    and no longer heed the picture they are given."""
 
     lr_g: float = 5e-4
     """Adam's step size for the generators."""
@@ -104,9 +108,6 @@ class Pair:
     gamma: float = 1.0
     """Factor on the adversarial loss of B's generators (the paper's lambda_g); 0.1 where B is a sketch."""
 
-    penalty: float = 0.1
-    """Weight of the critics' gradient penalty."""
-
     penalty_every: int = 4
     """Steps from one gradient penalty to the next; its weight grows accordingly."""
 
@@ -114,7 +115,8 @@ class Pair:
     """Decay of the running mean of the generators' weights, which later levels and results use; 0 takes the last."""
 
     plateau: int = 0
-    """Steps without a better result after which a level ends early; 0 always takes all steps."""
+    """Steps without a result at least 2 % closer to the other picture's patches after which a level ends early; 0
+    always takes all steps."""
 
     anchor: Literal["fixed", "drawn"] = "fixed"
     """Noise that must reconstruct the picture: one fixed, so that other noise gives other samples; or drawn at every
@@ -137,9 +139,9 @@ class Pair:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        wholes = ("size", "coarsest", "width", "widest", "steps", "penalty_every", "samples")
+        wholes = ("size", "coarsest", "width", "widest", "steps", "coarse_steps", "penalty_every", "samples")
         _at_least(self, 1, *wholes)
-        _at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma", "penalty")
+        _at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
         if not 0 <= self.average < 1:

@@ -30,6 +30,7 @@ References:
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.metrics.patches import sliced_wasserstein
 from gestalt.nn.blocks import PatchNet
 from gestalt.ops.losses import between, gradient_penalty
 from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
@@ -48,7 +50,7 @@ from gestalt.tasks.analogy.chain import Chain, noise, seeded
 from gestalt.tasks.analogy.config import Pair
 from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
 
-NOISE, WIDEN_EVERY, BETAS = 0.1, 4, (0.5, 0.999)
+NOISE, PENALTY, WIDEN_EVERY, BETAS = 0.1, 0.1, 4, (0.5, 0.999)
 LOG_EVERY, SIGMA_FRAMES = 20, 16
 BLOCK = 32
 """Samples of the levels below are drawn this many at a time, each used once."""
@@ -136,9 +138,11 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, self_weight: float = 
     state: dict[str, Any] = {
         "generators": generators, "g": optimiser_g, "mean": mean,
         "critic a": a.d, "critic b": b.d, "a": optimiser_a, "b": optimiser_b,
+        "best": [math.inf, 0],
     }  # fmt: skip
+    steps = settings.coarse_steps if a.chain.is_residual(n) else settings.steps
     with Lanes(a.x.device) as lanes:
-        for step in run.steps(f"level {n}", settings.steps, state):
+        for step in run.steps(f"level {n}", steps, state):
             chance_a, chance_b = seeded(seed, n, step), seeded(seed, n, step)
             from_a, from_b = lanes.both(
                 draw,
@@ -146,7 +150,7 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, self_weight: float = 
                 (n, b, a, below_b, step, chance_b, self_weight > 0),
             )
 
-            penalty = settings.penalty * settings.penalty_every if step % settings.penalty_every == 0 else 0.0
+            penalty = PENALTY * settings.penalty_every if step % settings.penalty_every == 0 else 0.0
             critics = lanes.both(
                 train_critic,
                 (a, from_a.x, [*from_b.toward_other(self_weight), (from_a.fake, 1.0)], optimiser_a, penalty, chance_a),
@@ -165,12 +169,27 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, self_weight: float = 
             decay = min(settings.average, (1 + step) / (10 + step))
             for slow, weight in zip(mean.parameters(), weights, strict=True):
                 slow.lerp_(weight.detach(), 1 - decay)
-            if step % LOG_EVERY == 0 or step == settings.steps - 1:
+            if step % LOG_EVERY == 0 or step == steps - 1:
                 terms = {name: float(terms_a[name] + terms_b[name]) for name in terms_a}
                 run.log(step, critic=float(sum(critics)), **terms)
+            if settings.plateau and step % LOG_EVERY == 0 and _is_over(n, a, b, mean, step, state["best"], settings):
+                break
     for side, net in zip((a, b), mean, strict=True):
         assert isinstance(net, PatchNet)
         side.chain.nets.append(net)
+
+
+def _is_over(n: int, a: Side, b: Side, mean: nn.ModuleList, step: int, best: list[float], settings: Pair) -> bool:
+    """Whether mapping both pictures has not come closer to the other's patches for `plateau` steps."""
+    distance = 0.0
+    for own, other, net in ((a, b, mean[1]), (b, a, mean[0])):
+        assert isinstance(net, PatchNet)
+        with torch.no_grad():
+            mapped = other.chain.level(net, n, own.x[:1], own.x[:1])
+        distance += sliced_wasserstein(mapped, other.x[:1], directions=64)
+    if distance < 0.98 * best[0]:
+        best[:] = distance, step
+    return step - best[1] >= settings.plateau
 
 
 class Drawn(NamedTuple):
