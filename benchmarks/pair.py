@@ -131,7 +131,10 @@ def stepper(a: Tensor, b: Tensor, level: int, settings: Pair):
     chains = [pair.Chain(sizes, settings.plain) for sizes in pair.level_sizes((220, 220), (220, 220), settings)]
     nets = []
     for n in range(level + 1):
-        nets = [pair._new_nets(pair.width(n, settings), seeded(0, n), a.device) for _ in chains]
+        nets = [
+            pair._new_nets(pair.width(n, settings), pair.BORDERS[settings.layout], seeded(0, n), a.device)
+            for _ in chains
+        ]
         if n < level:
             for chain, (g, _) in zip(chains, nets, strict=True):
                 chain.nets.append(g.requires_grad_(False))

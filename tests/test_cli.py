@@ -52,7 +52,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
             "--lr-g",
             "--lr-d",
         ),
-        *("--alpha", "--beta", "--gamma", "--penalty-every", "--average", "--plateau", "--anchor"),
+        *("--alpha", "--beta", "--gamma", "--penalty-every", "--average", "--plateau", "--layout"),
         *("--mode", "--start", "--samples"),
         *RUN_FLAGS,
     ],

@@ -3,8 +3,10 @@
 The names below are loaded on first use, so `import gestalt` is quick and imports no torch.
 
     read_image, write_image   files to tensors (1, 3, H, W) in [-1, 1] and back
-    make_analogy              B's appearance in A's arrangement, and the reverse
-    analogy_patch             settings of the patch engine, by preset
+    VideoStream, VideoWriter  clips of any length, block by block, with their times and sound
+    make_analogy              B's appearance in A's arrangement, and the reverse, by patches
+    train_analogy             the same by networks trained on the pair
+    analogy_patch, analogy_pair   settings of either, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -14,19 +16,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gestalt.media.image import read as read_image
     from gestalt.media.image import write as write_image
-    from gestalt.recipes import analogy_patch
+    from gestalt.media.video import VideoStream
+    from gestalt.media.video_writer import VideoWriter
+    from gestalt.recipes import analogy_pair, analogy_patch
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
+    from gestalt.tasks.analogy.pair import make as train_analogy
     from gestalt.tasks.analogy.patch import make as make_analogy
 
-__all__ = ["NullRun", "Run", "analogy_patch", "make_analogy", "read_image", "write_image"]
+__all__ = [
+    "NullRun",
+    "Run",
+    "VideoStream",
+    "VideoWriter",
+    "analogy_pair",
+    "analogy_patch",
+    "make_analogy",
+    "read_image",
+    "train_analogy",
+    "write_image",
+]
 
 _HOMES = {
     "NullRun": ("gestalt.run.service", "NullRun"),
     "Run": ("gestalt.run.folder", "Run"),
+    "VideoStream": ("gestalt.media.video", "VideoStream"),
+    "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
+    "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
     "make_analogy": ("gestalt.tasks.analogy.patch", "make"),
     "read_image": ("gestalt.media.image", "read"),
+    "train_analogy": ("gestalt.tasks.analogy.pair", "make"),
     "write_image": ("gestalt.media.image", "write"),
 }
 

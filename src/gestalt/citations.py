@@ -32,7 +32,26 @@ _BIDIRECTIONAL = """\
   year      = {2008}
 }"""
 
-BIBTEX: dict[str, tuple[str, ...]] = {"analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL)}
+_SINGAN = """\
+@inproceedings{shaham2019singan,
+  title     = {{SinGAN}: Learning a Generative Model from a Single Natural Image},
+  author    = {Shaham, Tamar Rott and Dekel, Tali and Michaeli, Tomer},
+  booktitle = {International Conference on Computer Vision (ICCV)},
+  year      = {2019}
+}"""
+
+_SPACE_TIME = """\
+@inproceedings{haim2022diverse,
+  title     = {Diverse Generation from a Single Video Made Possible},
+  author    = {Haim, Niv and Feinstein, Ben and Granot, Niv and Shocher, Assaf and Bagon, Shai and Dekel, Tali
+               and Irani, Michal},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year      = {2022}
+}"""
+
+BIBTEX: dict[str, tuple[str, ...]] = {
+    "analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME)
+}
 """BibTeX entries of each task, the task's own paper first."""
 
 LINES: dict[str, tuple[str, ...]] = {

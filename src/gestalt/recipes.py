@@ -49,7 +49,7 @@ def analogy_patch(preset: str) -> Patch:
 def analogy_pair(preset: str) -> Pair:
     """Settings of the pair network for structural analogy.
 
-    fast     the default: 64 px, narrow, 500 steps at the two finest levels and 150 at the others.
+    fast     the default: 64 px, narrow, 500 steps at the two finest levels and 300 at the others.
     tiny     for tests: 24 px, 4 steps a level.
     paper    the published hyperparameters: 220 px, 11 levels (the refitted ratio is given here), 20,000 steps a level,
              widths 32 to 128; days on a CPU.
@@ -70,7 +70,7 @@ def analogy_pair(preset: str) -> Pair:
             steps=20_000,
             coarse_steps=20_000,
             average=0.0,
-            anchor="drawn",
+            layout="learned",
             penalty_every=1,
             plateau=0,
         ),

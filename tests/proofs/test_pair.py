@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 SEEDS = (0, 1, 2)
 SIDE, SHARE = 36, 0.16
-SETTINGS = dataclasses.replace(recipes.analogy_pair("fast"), size=SIDE, coarsest=12, ratio=0.8, steps=150)
+SETTINGS = dataclasses.replace(recipes.analogy_pair("fast"), size=SIDE, coarsest=12, ratio=0.8, steps=300)
 BLUE, GREEN, STRIPE = (-0.8, -0.6, 0.8), (-0.6, 0.4, -0.6), (-0.8, 0.0, -0.8)
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "pairs"
 

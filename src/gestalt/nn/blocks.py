@@ -11,6 +11,8 @@ References:
     Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019 (the body).
 """
 
+from typing import Any, Literal
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -30,16 +32,30 @@ class PatchNet(nn.Module):
         channels_in: C of the input.
         channels_out: C of the output.
         width: channels of the hidden layers.
-        padding: 1 keeps the picture's size (zeros beyond the border); 0 makes it 10 pixels smaller each way.
+        padding: 1 keeps the picture's size; 0 makes it 10 pixels smaller each way.
+        border: what lies beyond the border where there is padding. Zeros tell a network how far it is from the border,
+            and so where it is in a small picture; "replicate", the border itself continued, does not.
         generator: of the initial weights: convolutions N(0, 0.02), the last one's bias U(+-1/sqrt(fan-in)), scales
             N(1, 0.02), shifts 0. The other convolutions have no bias, since normalisation would take it out again.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, width: int, *, padding: int, generator: Generator) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        width: int,
+        *,
+        padding: int,
+        border: Literal["zeros", "replicate"] = "zeros",
+        generator: Generator,
+    ) -> None:
         super().__init__()
         counts = [channels_in, *[width] * (DEPTH - 1), channels_out]
         self.padding = padding
-        convs = [_empty_conv(*counts[n : n + 2], padding=padding, bias=n == DEPTH - 1) for n in range(DEPTH)]
+        convs = [
+            _empty_conv(*counts[n : n + 2], padding=padding, padding_mode=border, bias=n == DEPTH - 1)
+            for n in range(DEPTH)
+        ]
         self.convs = nn.ModuleList(convs)
         self.scales = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
         self.shifts = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
@@ -66,8 +82,8 @@ class PatchNet(nn.Module):
         return self.convs[-1](x)
 
 
-def _empty_conv(channels_in: int, channels_out: int, *, padding: int, bias: bool) -> nn.Conv2d:
+def _empty_conv(channels_in: int, channels_out: int, **more: Any) -> nn.Conv2d:
     """A convolution with weights still to be filled: torch would draw them from its global generator."""
-    conv = skip_init(nn.Conv2d, channels_in, channels_out, KERNEL, padding=padding, bias=bias)
+    conv = skip_init(nn.Conv2d, channels_in, channels_out, KERNEL, **more)
     assert isinstance(conv, nn.Conv2d)
     return conv

@@ -216,12 +216,24 @@ def test_level_zero():
 def test_anchor(pictures: Two, level):
     side, _ = sides(pictures)
     fixed = pair._Below(level, side, TINY, 0)
-    drawn = pair._Below(level, side, dataclasses.replace(TINY, anchor="drawn"), 0)
+    drawn = pair._Below(level, side, dataclasses.replace(TINY, layout="learned"), 0)
     assert all(torch.equal(fixed.anchor(0)[0], fixed.anchor(step)[0]) for step in (1, 50))
     seen = {step: drawn.anchor(step)[0] for step in (0, 1, 31, 32, 33)}
     assert len({float(value.sum()) for value in seen.values()}) == 5
-    fresh = pair._Below(level, side, dataclasses.replace(TINY, anchor="drawn"), 0)
+    fresh = pair._Below(level, side, dataclasses.replace(TINY, layout="learned"), 0)
     assert torch.equal(fresh.anchor(33)[0], seen[33]), "a resumed run draws the same"
+
+
+def test_free_generators_cannot_tell_where_they_are():
+    """On a picture that is the same everywhere, only zeros beyond the border make a difference."""
+    constant = torch.full((1, 3, 20, 20), 0.3)
+    for layout, is_flat in (("free", True), ("learned", False)):
+        g, _ = pair._new_nets(8, chains.BORDERS[layout], seeded(0), torch.device("cpu"))
+        for conv in g.convs:
+            next(iter(conv.parameters())).data.normal_(0, 0.2, generator=seeded(5))
+        with torch.no_grad():
+            drawn = g.convs[1](g.convs[0](constant))
+        assert (float(drawn.std(dim=(2, 3)).max()) < 1e-5) == is_flat
 
 
 def test_samples_of_the_levels_below_are_all_different_and_come_again(pictures: Two):

@@ -15,7 +15,7 @@ References:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from torch import Generator, Tensor
 from gestalt.nn.blocks import PatchNet
 from gestalt.ops.pyramid import Size
 from gestalt.ops.resize import resize
+
+Border = Literal["zeros", "replicate"]
+BORDERS: dict[str, Border] = {"free": "replicate", "learned": "zeros"}
+"""What generators see beyond the border, by `Pair.layout`."""
 
 _AT_ONCE = 1 << 16  # pixels in one batch of samples, so that wide levels stay within memory
 
@@ -121,7 +125,7 @@ class Chain:
         return found
 
     @classmethod
-    def restore(cls, tensors: Mapping[str, Tensor], name: str, plain: int) -> Self:
+    def restore(cls, tensors: Mapping[str, Tensor], name: str, plain: int, border: Border) -> Self:
         """Build a chain from `tensors`.
 
         Raises:
@@ -134,7 +138,8 @@ class Chain:
             for n in range(len(sizes)):
                 start = f"{name}.{n}."
                 state = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-                net = PatchNet(3, 3, len(state["scales.0"]), padding=1, generator=torch.Generator())
+                width = len(state["scales.0"])
+                net = PatchNet(3, 3, width, padding=1, border=border, generator=torch.Generator())
                 net.load_state_dict(state)
                 chain.nets.append(net.requires_grad_(False).to(state["scales.0"].device))
         except (KeyError, RuntimeError, TypeError) as error:

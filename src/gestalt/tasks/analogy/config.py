@@ -89,9 +89,8 @@ class Pair:
     steps: int = 500
     """Optimiser steps of critics and generators at each of the `plain` levels, which draw B's patches."""
 
-    coarse_steps: int = 150
-    """The same at each coarser level. These decide what becomes what; trained for long, they learn B's layout by heart
-    and no longer heed the picture they are given."""
+    coarse_steps: int = 300
+    """The same at each coarser level; these decide what becomes what."""
 
     lr_g: float = 5e-4
     """Adam's step size for the generators."""
@@ -118,9 +117,10 @@ class Pair:
     """Steps without a result at least 2 % closer to the other picture's patches after which a level ends early; 0
     always takes all steps."""
 
-    anchor: Literal["fixed", "drawn"] = "fixed"
-    """Noise that must reconstruct the picture: one fixed, so that other noise gives other samples; or drawn at every
-    step, so that the coarsest level learns the layout by heart, as in the authors' code."""
+    layout: Literal["free", "learned"] = "free"
+    """free: one fixed noise must reconstruct the picture, and networks do not feel how far the border is, so they can
+    only go by what they see. learned: any noise must, and beyond the border are zeros, so the coarsest levels learn the
+    layout by heart, as in the authors' code."""
 
     mode: Literal["map", "sample", "refine"] = "map"
     """map: the picture itself enters the other's chain at level `start`; sample: pairs of random pictures, aligned;

@@ -19,7 +19,7 @@ from gestalt.ops.pyramid import Size, fit_long_side, follow
 from gestalt.ops.resize import resize
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
-from gestalt.tasks.analogy.chain import Chain, seeded
+from gestalt.tasks.analogy.chain import BORDERS, Chain, seeded
 from gestalt.tasks.analogy.config import Apply, Pair
 from gestalt.tasks.analogy.measures import score, two_sided
 from gestalt.tasks.analogy.outcome import DIRECTIONS, keep_direction
@@ -151,7 +151,7 @@ def load(run: Path, device: torch.device | str) -> Trained:
     tensors, config = checkpoint.read_weights(run / "weights" / "pair.safetensors", device)
     try:
         settings = Pair(**config["settings"])
-        chains = [Chain.restore(tensors, name, settings.plain) for name in ("a", "b")]
+        chains = [Chain.restore(tensors, name, settings.plain, BORDERS[settings.layout]) for name in ("a", "b")]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "

@@ -18,7 +18,9 @@ Where this departs from the authors' published code, and the test of each:
 1. The aspect ratio is kept, and A and B may differ in size; sizes are rounded, not rounded up (test_level_sizes).
 2. Pictures are enlarged in floating point to an exact size, not through bytes and a crop (test_constant_pictures).
 3. The reconstruction at level 0 is G(z; 0), as the samples are, not G(z; z) (test_level_zero).
-4. The noise that reconstructs is fixed unless `anchor` says otherwise (test_anchor).
+4. With `layout` "free" the noise that reconstructs is fixed, and generators continue the border of what they see. Zeros
+   there tell them where they are in the picture, and any noise that must reconstruct teaches them the layout by heart;
+   together they make G_B draw B whatever it is given (test_anchor, test_free_generators_cannot_tell_where_they_are).
 5. Later levels and results use a running mean of the weights unless `average` is 0 (test_average).
 6. The result is the mapped picture itself, entering at a level of choice, not a random sample's twin (`modes`).
 7. In the self term of the video variant, lambda_self (D_X(self_X) - D_X(x)) with self_B = G_B(a + sigma z; a), the
@@ -46,7 +48,7 @@ from gestalt.ops.resize import resize
 from gestalt.run.device import Lanes
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import modes
-from gestalt.tasks.analogy.chain import Chain, noise, seeded
+from gestalt.tasks.analogy.chain import BORDERS, Border, Chain, noise, seeded
 from gestalt.tasks.analogy.config import Pair
 from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
 
@@ -104,7 +106,9 @@ def fit(
     nets: tuple[tuple[PatchNet, PatchNet], ...] = ()
     for n in range(len(chains[0].sizes)):
         if n == 0 or width(n, settings) != width(n - 1, settings):
-            nets = tuple(_new_nets(width(n, settings), seeded(seed, n), a.device) for _ in chains)
+            nets = tuple(
+                _new_nets(width(n, settings), BORDERS[settings.layout], seeded(seed, n), a.device) for _ in chains
+            )
         a_side, b_side = (
             Side(resize(x, chain.sizes[n]).clamp(-1, 1), chain, *pair)
             for x, chain, pair in zip((a, b), chains, nets, strict=True)
@@ -117,9 +121,9 @@ def fit(
     return chains[0], chains[1]
 
 
-def _new_nets(channels: int, generator: Generator, device: torch.device) -> tuple[PatchNet, PatchNet]:
+def _new_nets(channels: int, border: Border, generator: Generator, device: torch.device) -> tuple[PatchNet, PatchNet]:
     """A generator and a critic."""
-    g = PatchNet(3, 3, channels, padding=1, generator=generator)
+    g = PatchNet(3, 3, channels, padding=1, border=border, generator=generator)
     return g.to(device), PatchNet(3, 1, channels, padding=0, generator=generator).to(device)
 
 
@@ -305,7 +309,7 @@ class _Below:
 
     def __init__(self, n: int, side: Side, settings: Pair, seed: int) -> None:
         self._n, self._x, self._chain, self._seed = n, side.x, side.chain, seed
-        self._is_fixed = settings.anchor == "fixed"
+        self._is_fixed = settings.layout == "free"
         self._drawn: dict[str, tuple[int, Any]] = {}
 
     def sample(self, step: int) -> Tensor:

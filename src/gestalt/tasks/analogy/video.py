@@ -143,7 +143,7 @@ def by_patches(
             if "auto" in (settings.guidance, settings.start):
                 settings = patch.choose(middle, patch.prepare(middle, still, settings), settings, seed=seed)
                 run.say(f"guidance {settings.guidance:g} and start level {settings.start} measured best")
-                run.measure(**{"a2b_guidance": float(settings.guidance), "a2b_start": float(settings.start)})
+                run.measure(a2b_guidance=float(settings.guidance), a2b_start=float(settings.start))
         given = patch.prepare(clip, source, settings)
         if tail is not None:
             given = given._replace(begin=_continued(given.begin, tail))
