@@ -528,7 +528,7 @@ def test_cite_prints_each_reference_once(argv: list[str], capsys: pytest.Capture
     assert cli.run(argv) == 0
     keys = re.findall(r"^@\w+\{(\w+),$", capsys.readouterr().out, re.MULTILINE)
     assert keys[0] == "benaim2020structural"
-    assert len(set(keys)) == len(keys) == 4
+    assert len(set(keys)) == len(keys) == 6
 
 
 # -- processes ---------------------------------------------------------------------------------------------
