@@ -67,6 +67,7 @@ def analogy_pair(preset: str) -> Pair:
             size=220,
             ratio=0.7785,
             widest=128,
+            lr_d=1e-4,
             steps=20_000,
             coarse_steps=20_000,
             average=0.0,
@@ -74,7 +75,7 @@ def analogy_pair(preset: str) -> Pair:
             penalty_every=1,
             plateau=0,
         ),
-        "sketch": dataclasses.replace(fast, lr_g=1e-4, lr_d=5e-4, gamma=0.1),
+        "sketch": dataclasses.replace(fast, lr_g=1e-4, gamma=0.1),
     }
     return choose(presets, preset)
 

@@ -95,8 +95,8 @@ class Pair:
     lr_g: float = 5e-4
     """Adam's step size for the generators."""
 
-    lr_d: float = 1e-4
-    """Adam's step size for the critics."""
+    lr_d: float = 5e-4
+    """Adam's step size for the critics; below that of the generators results stay faint for long."""
 
     alpha: float = 1.0
     """Weight of the reconstruction of either picture."""
