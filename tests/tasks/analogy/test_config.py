@@ -73,5 +73,5 @@ def test_paper_has_the_published_hyperparameters_of_the_pair_network():
 
 def test_applying_takes_a_level_or_auto():
     assert recipes.analogy_apply("fast") == Apply()
-    with pytest.raises(ValueError, match="^--start must be at least 0"):
+    with pytest.raises(ValueError, match=r"^--start must be at least 0"):
         Apply(start=-1)
