@@ -95,7 +95,7 @@ def test_t2_objects_of_b_lie_where_those_of_a_do(seed):
     assert abs(float(mask_a.float().mean()) - SHARE) < 0.02
     assert overlap(mask_a, mask_b) < 0.15
     _, chain = trained(seed)
-    start = modes.best_start(a, b, chain, seed=seed)
+    start = modes.best_start(a, b, chain, SETTINGS, seed=seed)
     result = modes.map_picture(a, chain, start, seed=seed)
     blue = is_blue(result)
     measured = two_sided({"result": result, "null": match_histogram(a, b)}, a, b, search=exact)

@@ -80,10 +80,10 @@ def video(job: Job) -> Run:
     from gestalt.media.video import VideoStream, read_clip
     from gestalt.tasks.analogy import video
 
-    video.check(job.settings)
     stream = VideoStream(job.inputs.clip, size=job.settings.size)
     style, _ = read_clip(job.inputs.style, max_frames=120, size=job.settings.size)
     style = style[:, :, 0] if style.shape[2] == 1 else style
+    video.check(job.settings, (stream.height, stream.width), style.shape[-2:], stream.info.frames)
     devices = ("cuda", "mps", "cpu") if job.options.engine == "pair" else ("cpu", "cuda")
     with job.start(devices=devices) as run:
         sound = job.inputs.clip if stream.info.has_audio else None

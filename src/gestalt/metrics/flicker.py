@@ -8,6 +8,11 @@ STILL = 0.02
 """Greatest change of any channel between neighbouring frames at which a pixel counts as still, in [-1, 1] units."""
 
 
+def standing_still(source: Tensor, still: float = STILL) -> Tensor:
+    """(1, C, T, H, W) -> (1, 1, T - 1, H, W) bool: pixels that change by at most `still` to the next frame."""
+    return (source[:, :, 1:] - source[:, :, :-1]).abs().amax(dim=1, keepdim=True) <= still
+
+
 def flicker(output: Tensor, source: Tensor, still: float = STILL) -> float:
     """Change between neighbouring frames of a clip, at the pixels where its source stands still.
 
@@ -29,7 +34,7 @@ def flicker(output: Tensor, source: Tensor, still: float = STILL) -> float:
             f"flicker compares clips of one size and at least two frames, got {tuple(output.shape)} "
             f"and {tuple(source.shape)}"
         )
-    steady = (source[:, :, 1:] - source[:, :, :-1]).abs().amax(dim=1, keepdim=True) <= still
+    steady = standing_still(source, still)
     if not steady.any():
         return math.nan
     change = (output[:, :, 1:] - output[:, :, :-1]).abs().mean(dim=1, keepdim=True)

@@ -69,8 +69,8 @@ class Lanes:
 
     def __init__(self, device: torch.device) -> None:
         self._threads = torch.get_num_threads()
-        self._half = max(1, self._threads // 2)
         self._are_two = device.type == "cpu" and self._threads > 1
+        self._half = self._threads // 2 if self._are_two else self._threads
 
     def __enter__(self) -> Self:
         torch.set_num_threads(self._half)

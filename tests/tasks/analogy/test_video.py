@@ -112,6 +112,27 @@ def test_the_stream_is_held_one_window_at_a_time(style):
             break
 
 
+def test_of_a_long_clip_few_frames_are_kept_and_flicker_is_that_of_the_whole(style, monkeypatch):
+    """Through `make`, with pieces that are handed in: what is shown holds single frames, spread over the clip."""
+    clip = torch.rand(1, 3, 80, 8, 10) * 0.01
+    result = torch.rand(1, 3, 80, 8, 10)
+    pieces = [
+        video.Piece(clip[:, :, n : n + 2], result[:, :, n : n + 2], np.array([0.04 * n, 0.04 * n + 0.04]))
+        for n in range(0, 80, 2)
+    ]
+    monkeypatch.setattr(video, "by_patches", lambda *_, **__: iter(pieces))
+    seen = []
+    original = video._keep_measures
+    monkeypatch.setattr(video, "_keep_measures", lambda shown, *more: (seen.extend(shown), original(shown, *more)))
+    run = Kept()
+    video.make([], style, PATCHES, run=run)
+    assert 8 <= len(seen) <= video.MOST_SHOWN
+    assert all(frame.result.untyped_storage().nbytes() == 3 * 8 * 10 * 4 for frame in seen)
+    assert seen[-1].time_s > 2.5
+    assert run.measures["a2b_flicker"] == pytest.approx(flicker(result, clip), rel=1e-5)
+    assert run.measures["a_flicker"] == pytest.approx(flicker(clip, clip), rel=1e-5)
+
+
 def test_the_pair_network_maps_all_frames_with_one_noise(style):
     clip = moving(5)
     clip[3] = clip[0]
@@ -134,9 +155,14 @@ def test_a_style_clip_and_refinement_with_the_pair_network(style):
 
 def test_what_clips_do_not_have_is_refused(style, monkeypatch):
     with pytest.raises(ValueError, match="--sweep draws the dial of two pictures"):
-        video.check(Patch(sweep=True))
+        video.check(Patch(sweep=True), (30, 40), (30, 40), 9)
     with pytest.raises(ValueError, match="--mode sample draws pairs of pictures"):
-        video.check(Pair(mode="sample"))
+        video.check(Pair(mode="sample"), (30, 40), (30, 40), 9)
+    for settings in (Patch(start=99), Pair(start=99)):
+        with pytest.raises(ValueError, match="--start 99 is past the finest level"):
+            video.check(settings, (30, 40), (30, 40), None)
+    with pytest.raises(ValueError, match="at most 1500 frames"):
+        video.check(Pair(), (30, 40), (30, 40), 1501)
     monkeypatch.setattr(video, "MOST_FRAMES", 3)
     with pytest.raises(ValueError, match="at most 3 frames, and this one has more; use --engine patch"):
         next(video.by_pair(blocks(moving(4), 2), style, PAIR))

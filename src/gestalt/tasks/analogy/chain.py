@@ -87,7 +87,7 @@ class Chain:
         """
         size = self.sizes[n]
         if n == 0:
-            return torch.zeros(number, 3, *size)
+            return torch.zeros(number, 3, *size, device=self.nets[0].scales[0].device if self.nets else None)
         batch = max(1, _AT_ONCE // (size[0] * size[1]))
         device = self.nets[0].scales[0].device
         parts = []

@@ -82,11 +82,9 @@ def analogy(
     Returns:
         (1, 3, H, W) in [-1, 1].
     """
-    results = [map_picture(structure, chain, start, seed=seed) for start in range(len(chain.sizes))]
-    if settings.mode == "refine":
-        results = [refine(result, chain, seed=seed) for result in results]
+    results = _from_all(structure, chain, settings, seed)
     measured = two_sided(dict(enumerate(results)), structure, appearance)
-    start = min(measured, key=lambda n: score(measured[n])) if settings.start == "auto" else settings.start
+    start = _best(measured) if settings.start == "auto" else settings.start
     kept = [f"E {row['edges_structure']:.2f} / {row['edges_appearance']:.2f}" for row in measured.values()]
     sheet = contact_sheet(
         [results],
@@ -101,10 +99,18 @@ def analogy(
     return results[start]
 
 
-def best_start(structure: Tensor, appearance: Tensor, chain: Chain, *, seed: int = 0) -> int:
-    """The level to enter at that measures best for this picture, (1, 3, H, W)."""
-    results = {start: map_picture(structure, chain, start, seed=seed) for start in range(len(chain.sizes))}
-    measured = two_sided(results, structure, appearance)
+def best_start(structure: Tensor, appearance: Tensor, chain: Chain, settings: Pair, *, seed: int = 0) -> int:
+    """The level to enter at that measures best for this picture, (1, 3, H, W), refined where that is the mode."""
+    return _best(two_sided(dict(enumerate(_from_all(structure, chain, settings, seed))), structure, appearance))
+
+
+def _from_all(structure: Tensor, chain: Chain, settings: Pair, seed: int) -> list[Tensor]:
+    """The result of entering at each level."""
+    results = [map_picture(structure, chain, start, seed=seed) for start in range(len(chain.sizes))]
+    return [refine(result, chain, seed=seed) for result in results] if settings.mode == "refine" else results
+
+
+def _best(measured: dict[int, dict[str, float]]) -> int:
     return min(measured, key=lambda start: score(measured[start]))
 
 

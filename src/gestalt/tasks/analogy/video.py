@@ -19,6 +19,7 @@ References:
         ECCV 2022 (nearest patches of space and time).
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -32,8 +33,8 @@ from gestalt.media.atomic import AnyPath
 from gestalt.media.sheet import contact_sheet
 from gestalt.media.video import Block
 from gestalt.media.video_writer import VideoWriter
-from gestalt.metrics.flicker import flicker
-from gestalt.ops.pyramid import fit_long_side
+from gestalt.metrics.flicker import flicker, standing_still
+from gestalt.ops.pyramid import Size, fit_long_side
 from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import modes, pair, patch
@@ -45,6 +46,9 @@ DEPTH = 3
 
 WINDOW, OVERLAP = 24, 6
 """Frames that are worked on together, and how many of them two windows share."""
+
+MOST_SHOWN = 16
+"""Frames of a clip that are kept to be measured and shown."""
 
 MOST_FRAMES = 1500
 """Of a clip that the pair network is trained on, which it keeps in memory."""
@@ -61,8 +65,13 @@ class Piece(NamedTuple):
     times_s: NDArray[np.float64]
 
 
-def check(settings: Patch | Pair) -> None:
-    """See that nothing is asked for that clips do not have.
+def check(settings: Patch | Pair, clip: Size, style: Size, frames: int | None) -> None:
+    """See that nothing is asked for that clips, or this one, do not have.
+
+    Args:
+        settings: of the engine.
+        clip, style: (H, W) of either, in pixels.
+        frames: of the clip, as far as its file says.
 
     Raises:
         ValueError: something is.
@@ -71,6 +80,13 @@ def check(settings: Patch | Pair) -> None:
         raise ValueError("--sweep draws the dial of two pictures: leave it out for a clip")
     if isinstance(settings, Pair) and settings.mode == "sample":
         raise ValueError("--mode sample draws pairs of pictures: choose map or refine for a clip")
+    if isinstance(settings, Pair) and frames is not None and frames > MOST_FRAMES:
+        raise _too_long()
+    given = torch.empty(1, 0, *clip), torch.empty(1, 0, *style)
+    if isinstance(settings, Patch):
+        patch.check(*given, settings)
+    else:
+        pair.check(*given, settings)
 
 
 def make(
@@ -105,19 +121,59 @@ def make(
         if isinstance(settings, Patch)
         else by_pair(stream, style, settings, seed=seed, run=run)
     )
-    shown: list[tuple[Tensor, Tensor, float]] = []
-    changes: list[tuple[float, float]] = []
+    shown: list[Shown] = []
+    stride, count = 1, 0
+    change, still_change = Change(), Change()
     with (
         run.file("a2b.mp4", "the clip with the look of the style", kind="video") as path,
         VideoWriter(path, audio_from=sound) as writer,
     ):
         for piece in pieces:
             writer.write(piece.result, piece.times_s)
-            middle = piece.source.shape[2] // 2
-            shown.append((piece.source[:, :, middle], piece.result[:, :, middle], float(piece.times_s[middle])))
-            if piece.source.shape[2] > 1:
-                changes.append((flicker(piece.result, piece.source), flicker(piece.source, piece.source)))
-    _keep_measures(shown, changes, still, run)
+            change.add(piece.result, piece.source)
+            still_change.add(piece.source, piece.source)
+            if count % stride == 0:
+                shown.append(_middle(piece))
+                if len(shown) > MOST_SHOWN:  # of a long clip, every second of those so far, and fewer from here
+                    shown, stride = shown[::2], 2 * stride
+            count += 1
+    _keep_measures(shown, still, run)
+    for name, kept in (("a2b_flicker", change), ("a_flicker", still_change)):
+        if kept.pixels:
+            run.measure(**{name: kept.total / kept.pixels})
+
+
+class Shown(NamedTuple):
+    """One frame to measure and show: of the clip and of the result (1, 3, H, W) in [-1, 1], and its time."""
+
+    source: Tensor
+    result: Tensor
+    time_s: float
+
+
+class Change:
+    """Flicker over pieces that follow each other, from the last frame of each to the first of the next too."""
+
+    def __init__(self) -> None:
+        self.total, self.pixels = 0.0, 0
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def add(self, result: Tensor, source: Tensor) -> None:
+        """Take the next piece, (1, C, T, H, W) each."""
+        last, self._last = self._last, (result[:, :, -1:].clone(), source[:, :, -1:].clone())
+        if last is not None:
+            result, source = torch.cat([last[0], result], dim=2), torch.cat([last[1], source], dim=2)
+        if source.shape[2] > 1:
+            pixels = int(standing_still(source).sum())
+            if pixels:
+                self.total += flicker(result, source) * pixels
+                self.pixels += pixels
+
+
+def _middle(piece: Piece) -> Shown:
+    """The middle frame, copied, so that the rest of the piece can go."""
+    middle = piece.source.shape[2] // 2
+    return Shown(piece.source[:, :, middle].clone(), piece.result[:, :, middle].clone(), float(piece.times_s[middle]))
 
 
 def by_patches(
@@ -139,7 +195,6 @@ def by_patches(
         clip = _as_clip(frames, settings.size).to(style.device)
         if number == 0:
             middle, still = clip[:, :, clip.shape[2] // 2], source[:, :, source.shape[2] // 2]
-            patch.check(middle, middle, settings)
             if "auto" in (settings.guidance, settings.start):
                 settings = patch.choose(middle, patch.prepare(middle, still, settings), settings, seed=seed)
                 run.say(f"guidance {settings.guidance:g} and start level {settings.start} measured best")
@@ -177,19 +232,15 @@ def by_pair(
     for block in stream:
         blocks.append(_as_clip(block.frames, settings.size)[0].movedim(1, 0))
         if sum(map(len, blocks)) > MOST_FRAMES:
-            raise ValueError(
-                f"the pair network keeps the clip in memory, at most {MOST_FRAMES} frames, and this one has more; "
-                "use --engine patch, which does not, or cut the clip"
-            )
+            raise _too_long()
     frames = torch.cat(blocks).to(style.device)
     styles = style if style.ndim == 4 else style[0].movedim(1, 0)
-    pair.check(frames[:1], styles[:1], settings)
     chain_a, chain_b = pair.fit(frames, styles, settings, self_weight=SELF_WEIGHT, seed=seed, run=run)
     run.save("pair", {**chain_a.tensors("a"), **chain_b.tensors("b")})
     middle, still = frames[len(frames) // 2][None], styles[len(styles) // 2][None]
     start = settings.start
     if start == "auto":
-        start = modes.best_start(middle, still, chain_b, seed=seed)
+        start = modes.best_start(middle, still, chain_b, settings, seed=seed)
         run.say(f"start level {start} measured best")
     run.measure(a2b_start=start)
     at = 0
@@ -200,6 +251,13 @@ def by_pair(
         if settings.mode == "refine":
             mapped = [modes.refine(result, chain_b, seed=seed) for result in mapped]
         yield Piece(clip.movedim(0, 1)[None], torch.stack(mapped, dim=2), block.times_s)
+
+
+def _too_long() -> ValueError:
+    return ValueError(
+        f"the pair network keeps the clip in memory, at most {MOST_FRAMES} frames, and this one has more; "
+        "use --engine patch, which does not, or cut the clip"
+    )
 
 
 def _as_clip(frames: NDArray[np.uint8], size: int) -> Tensor:
@@ -228,21 +286,17 @@ def _continued(begin: Tensor, tail: Tensor) -> Tensor:
     return begin
 
 
-def _keep_measures(
-    shown: list[tuple[Tensor, Tensor, float]], changes: list[tuple[float, float]], still: Tensor, run: NullRun
-) -> None:
-    """Medians over one frame of each piece, flicker over all, and a sheet of at most six frames."""
-    rows = [two_sided({"a2b": result}, source, still)["a2b"] for source, result, _ in shown]
-    run.measure(**{f"a2b_{key}": statistics.median(row[key] for row in rows) for key in rows[0]})
-    for key, index in (("a2b_flicker", 0), ("a_flicker", 1)):
-        known = [change[index] for change in changes if change[index] == change[index]]
-        if known:
-            run.measure(**{key: statistics.fmean(known)})
+def _keep_measures(shown: list[Shown], still: Tensor, run: NullRun) -> None:
+    """Medians over the frames shown, as far as they are finite, and a sheet of at most six of them."""
+    rows = [two_sided({"a2b": frame.result}, frame.source, still)["a2b"] for frame in shown]
+    for key in rows[0]:
+        known = [row[key] for row in rows if math.isfinite(row[key])]
+        run.measure(**{f"a2b_{key}": statistics.median(known) if known else math.nan})
     picked = shown[:: -(-len(shown) // 6)]
     sheet = contact_sheet(
-        [[source for source, _, _ in picked], [result for _, result, _ in picked]],
+        [[frame.source for frame in picked], [frame.result for frame in picked]],
         row_labels=["clip", "result"],
-        col_labels=[f"{time_s:.2f} s" for _, _, time_s in picked],
+        col_labels=[f"{frame.time_s:.2f} s" for frame in picked],
         cell=min(256, max(64, *still.shape[2:])),
     )
     run.image("sheet.png", sheet, "Frames of the clip, and what became of them", kind="sheet")
