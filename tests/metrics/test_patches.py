@@ -7,9 +7,12 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from gestalt.metrics.patches import coherence, completeness, sliced_wasserstein
-from gestalt.ops.patches import as_volume, unfold
+from gestalt.metrics import patches
+from gestalt.metrics.patches import coherence, completeness, sliced_wasserstein, usual_patch
+from gestalt.ops.nearest import patchmatch
+from gestalt.ops.patches import as_volume, fit, unfold
 from gestalt.ops.resize import resize
+from metrics.clips import discs
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:
@@ -88,3 +91,61 @@ def test_clips_are_measured_in_space_time():
     clip = torch.randn(1, 3, 5, 12, 12, generator=torch.Generator().manual_seed(1))
     backwards = clip.flip(2)
     assert coherence(clip, clip, (3, 5, 5)) < 1e-6 < coherence(backwards, clip, (3, 5, 5))
+    assert coherence(backwards, clip) == coherence(backwards, clip, (3, 5, 5))
+    assert coherence(backwards, clip, (1, 5, 5)) < 1e-6, "single frames do not know which way time goes"
+
+
+def slow_clip_coherence(output: Tensor, source: Tensor, patch: tuple[int, int, int]) -> float:
+    def cubes(x: Tensor) -> list[Tensor]:
+        t, h, w = patch
+        corners = ((a, b, c) for a in range(x.shape[2] - t + 1) for b in range(x.shape[3] - h + 1)
+                   for c in range(x.shape[4] - w + 1))  # fmt: skip
+        return [x[0, :, a : a + t, b : b + h, c : c + w] for a, b, c in corners]
+
+    keys = cubes(source)
+    nearest = [min(float((q - k).square().mean().sqrt()) for k in keys) for q in cubes(output)]
+    return math.fsum(nearest) / len(nearest)
+
+
+@pytest.mark.parametrize("patch", [(3, 5, 5), (3, 7, 7), (1, 5, 6)])
+def test_coherence_and_completeness_of_clips_equal_the_plain_loop(patch):
+    a, b = discs(5, 8, 11, seed=1), discs(4, 10, 9, seed=2)
+    assert coherence(a, b, patch) == pytest.approx(slow_clip_coherence(a, b, patch), rel=1e-4)
+    assert completeness(a, b, patch) == pytest.approx(slow_clip_coherence(b, a, patch), rel=1e-4)
+
+
+def test_an_image_is_a_clip_of_one_frame():
+    image, clip = picture(14, 15, 12), discs(4, 16, 17)
+    assert usual_patch(image, image) == usual_patch(image[:, :, None], clip) == (1, 7, 7)
+    assert usual_patch(clip, clip) == (3, 5, 5)
+    for measure in (coherence, completeness, sliced_wasserstein):
+        assert measure(image, clip) == measure(image[:, :, None], clip)
+        assert measure(image, picture(9, 20, 13)) == measure(image[:, :, None], picture(9, 20, 13)[:, :, None])
+
+
+def test_the_approximate_search_says_nearly_the_same_of_clips_and_never_less():
+    a, b = discs(8, 20, 24, seed=3), discs(9, 22, 20, seed=4)
+    for measure in (coherence, completeness):
+        assert measure(a, b) <= measure(a, b, search=patchmatch) * 1.0001 < measure(a, b) * 1.05
+
+
+def test_sliced_wasserstein_of_clips_agrees_with_scipy_however_few_directions_fit_at_a_time(monkeypatch):
+    a, b = discs(5, 16, 20, seed=5), discs(5, 16, 20, seed=6)
+    total = 0.0
+    for size in ((5, 16, 20), (5, 8, 10), (5, 4, 5)):
+        x, y = (resize(clip, size) for clip in (a, b))
+        fitted = fit((3, 5, 5), size)
+        x, y = unfold(x[0], fitted), unfold(y[0], fitted)
+        rays = torch.randn(x.shape[1], 16, generator=torch.Generator().manual_seed(0))
+        rays = rays / rays.norm(dim=0)
+        total += sum(scipy.stats.wasserstein_distance((x @ ray).numpy(), (y @ ray).numpy()) for ray in rays.T) / 16
+    assert sliced_wasserstein(a, b, directions=16) == pytest.approx(total / 3, rel=1e-5)
+    monkeypatch.setattr(patches, "PROJECTIONS", 3000)
+    assert sliced_wasserstein(a, b, directions=16) == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_several_samples_at_a_time_are_refused():
+    with pytest.raises(ValueError, match=r"one picture and one other.*\(2, 3, 9, 9\)"):
+        coherence(torch.zeros(2, 3, 9, 9), torch.zeros(2, 3, 9, 9))
+    with pytest.raises(ValueError, match="equal C"):
+        coherence(torch.zeros(1, 1, 9, 9), torch.zeros(1, 3, 9, 9))
