@@ -110,8 +110,9 @@ class Pair:
     penalty_every: int = 4
     """Steps from one gradient penalty to the next; its weight grows accordingly."""
 
-    average: float = 0.99
-    """Decay of the running mean of the generators' weights, which later levels and results use; 0 takes the last."""
+    average: float = 0.0
+    """Decay of the running mean of the generators' weights, which later levels and results use; 0 takes the last, which
+    is sharper at few steps."""
 
     plateau: int = 0
     """Steps without a result at least 2 % closer to the other picture's patches after which a level ends early; 0
