@@ -11,11 +11,11 @@ from torch import Tensor
 from gestalt import cli, recipes
 from gestalt.drawn import objects
 from gestalt.media import image
+from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run import checkpoint
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import modes, pair
-from gestalt.tasks.analogy.chain import seeded
 from gestalt.tasks.analogy.config import Apply
 
 Two = tuple[Tensor, Tensor]

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from gestalt import recipes
 from gestalt.drawn import objects
 from gestalt.nn.blocks import PatchNet
+from gestalt.nn.chain import BORDERS, Chain
+from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run.folder import NullRun, Plan, Run
-from gestalt.tasks.analogy import chain as chains
 from gestalt.tasks.analogy import pair
-from gestalt.tasks.analogy.chain import Chain, seeded
 from gestalt.tasks.analogy.config import Pair
 
 Two = tuple[Tensor, Tensor]
@@ -228,7 +228,7 @@ def test_free_generators_cannot_tell_where_they_are():
     """On a picture that is the same everywhere, only zeros beyond the border make a difference."""
     constant = torch.full((1, 3, 20, 20), 0.3)
     for layout, is_flat in (("free", True), ("learned", False)):
-        g, _ = pair._new_nets(8, chains.BORDERS[layout], seeded(0), torch.device("cpu"))
+        g, _ = pair._new_nets(8, BORDERS[layout], seeded(0), torch.device("cpu"))
         for conv in g.convs:
             next(iter(conv.parameters())).data.normal_(0, 0.2, generator=seeded(5))
         with torch.no_grad():
@@ -407,9 +407,3 @@ def test_odd_pictures_train(size, pictures: Two):
     results = pair.make(torch.rand(1, 3, *size), pictures[1], TINY)
     assert results["a2b"].shape == (1, 3, 1, 24) if size == (1, 40) else (1, 3, 3, 5)
     assert results["b2a"].shape[2:] == pictures[1].shape[2:]
-
-
-def test_noise_is_told_apart_by_every_number():
-    draws = {float(torch.rand((), generator=seeded(*place))) for place in ((0, 1), (1, 0), (0, 1, 0), (0,), (1,))}
-    assert len(draws) == 5
-    assert chains.noise((2, 3), seeded(1), torch.zeros(1, dtype=torch.float64)).dtype == torch.float64

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from gestalt.media import image
 from gestalt.media.sheet import contact_sheet
+from gestalt.nn.chain import BORDERS, Chain
+from gestalt.ops.chance import seeded
 from gestalt.ops.pyramid import Size, fit_long_side, follow
 from gestalt.ops.resize import resize
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
-from gestalt.tasks.analogy.chain import BORDERS, Chain, seeded
 from gestalt.tasks.analogy.config import Apply, Pair
 from gestalt.tasks.analogy.measures import score, two_sided
 from gestalt.tasks.analogy.outcome import DIRECTIONS, keep_direction

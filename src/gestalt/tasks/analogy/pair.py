@@ -10,8 +10,8 @@ only those of the current level train. G_B is at once the refiner of B's own sam
     L_D = sum_X  D_X(cond_X) + D_X(fake_X) - 2 D_X(x) + lambda (GP_X(cond_X) + GP_X(fake_X)),   cond_A = ba, cond_B = ab
     L_G = sum_X -gamma_X (D_X(cond_X) + D_X(fake_X)) + alpha |rec_X - x|^2 + beta (|aba - fake_A|^2 + |bab - fake_B|^2)
 
-with means over pixels, gamma_A = 1, and GP as in `ops.losses`, between x and either picture. `chain` says how levels
-join, `modes` how a trained pair is used.
+with means over pixels, gamma_A = 1, and GP as in `ops.losses`, between x and either picture. `nn.chain` says how
+levels join, `modes` how a trained pair is used.
 
 Where this departs from the authors' published code, and the test of each:
 
@@ -42,13 +42,14 @@ from torch.nn import functional as F
 
 from gestalt.metrics.patches import sliced_wasserstein
 from gestalt.nn.blocks import PatchNet
+from gestalt.nn.chain import BORDERS, Border, Chain
+from gestalt.ops.chance import noise, seeded
 from gestalt.ops.losses import between, gradient_penalty
 from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
 from gestalt.ops.resize import resize
 from gestalt.run.device import Lanes
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import modes
-from gestalt.tasks.analogy.chain import BORDERS, Border, Chain, noise, seeded
 from gestalt.tasks.analogy.config import Pair
 from gestalt.tasks.analogy.outcome import keep_direction, keep_givens, keep_sheet
 

@@ -1,4 +1,4 @@
-"""The generators of one picture X, one per pyramid level: what the pair network learns of it, and how it is run.
+"""The generators of one picture or clip X, one per pyramid level: what a network learns of it, and how it is run.
 
 With T the convolutional body and tanh at its end, level n turns a picture v of its size, to which noise z may be
 added, into
@@ -9,25 +9,29 @@ A chain is climbed from any level: each result, enlarged, is the next level's v.
 draws a sample of X (sigma_0 = 1). From another picture entering at some level it gives that picture X's look: residual
 levels can only add to what they are given, plain levels must draw every pixel anew and so take colour from X alone.
 
+Shapes are (B, 3, *S), S being (H, W) for pictures and (T, H, W) for clips; sizes have as many lengths.
+
 References:
-    Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. Computer Graphics Forum 2020.
-    Shaham, Dekel, Michaeli: SinGAN. ICCV 2019 (the chain).
+    Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019 (the chain).
+    Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. Computer Graphics Forum 2020
+        (plain levels).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from gestalt.nn.blocks import PatchNet
+from gestalt.ops.chance import noise
 from gestalt.ops.pyramid import Size
 from gestalt.ops.resize import resize
 
 Border = Literal["zeros", "replicate"]
 BORDERS: dict[str, Border] = {"free": "replicate", "learned": "zeros"}
-"""What generators see beyond the border, by `Pair.layout`."""
+"""What generators see beyond the border, by the layout they are to learn."""
 
 _AT_ONCE = 1 << 16  # pixels in one batch of samples, so that wide levels stay within memory
 
@@ -36,7 +40,7 @@ class Chain:
     """Generators G^0 ... G^n, coarse to fine, with their noise amplitudes.
 
     Attributes:
-        sizes: (H, W) of the picture they were trained on, at every level of the whole pyramid.
+        sizes: S of the picture they were trained on, at every level of the whole pyramid.
         plain: how many of the finest levels are not residual.
         nets: the bodies of the levels that are trained; fewer than `sizes` while training goes on.
         sigmas: their noise amplitudes.
@@ -53,7 +57,7 @@ class Chain:
         return n < len(self.sizes) - self.plain
 
     def level(self, net: PatchNet, n: int, u: Tensor, v: Tensor) -> Tensor:
-        """G^n(u; v) with `net` as T^n; u, v: (B, 3, H, W)."""
+        """G^n(u; v) with `net` as T^n; u, v: (B, 3, *S)."""
         drawn = torch.tanh(net(u))
         return v + drawn if self.is_residual(n) else drawn
 
@@ -62,14 +66,14 @@ class Chain:
         """Pass a picture through some levels, enlarging it between them.
 
         Args:
-            v: (B, 3, H, W), resized to the first of the levels.
-            sizes: (H, W) of every level of the pyramid, for the picture at work.
+            v: (B, 3, *S), resized to the first of the levels.
+            sizes: S of every level of the pyramid, for the picture at work.
             levels: which ones, coarse to fine.
             chance: of the noise, on the CPU; None for no noise at all.
             first: factor on the noise of the first of the levels.
 
         Returns:
-            (B, 3, H, W) at the size of the last of the levels, as the network leaves it (not clamped).
+            (B, 3, *S) at the size of the last of the levels, as the network leaves it (not clamped).
         """
         for n in levels:
             v = resize(v, sizes[n]).clamp(-1, 1)
@@ -83,12 +87,12 @@ class Chain:
         """Draw samples of X from the levels below n, enlarged to level n: the v of an unconditional G^n.
 
         Returns:
-            (number, 3, H, W) in [-1, 1]; for n = 0 all zeros, since there is nothing below.
+            (number, 3, *S) in [-1, 1]; for n = 0 all zeros, since there is nothing below.
         """
         size = self.sizes[n]
         if n == 0:
             return torch.zeros(number, 3, *size, device=self.nets[0].scales[0].device if self.nets else None)
-        batch = max(1, _AT_ONCE // (size[0] * size[1]))
+        batch = max(1, _AT_ONCE // math.prod(size))
         device = self.nets[0].scales[0].device
         parts = []
         for begin in range(0, number, batch):
@@ -102,10 +106,10 @@ class Chain:
         """What G^n should turn into X itself: u and v of level n, from noise z at level 0 and none above.
 
         Args:
-            z: (B, 3, H, W) of the size of level 0.
+            z: (B, 3, *S) of the size of level 0.
 
         Returns:
-            u, v: (B, 3, H, W) of the size of level n; at level 0 they are z and zeros.
+            u, v: (B, 3, *S) of the size of level n; at level 0 they are z and zeros.
         """
         if n == 0:
             return z, torch.zeros_like(z)
@@ -139,21 +143,10 @@ class Chain:
                 start = f"{name}.{n}."
                 state = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
                 width = len(state["scales.0"])
-                net = PatchNet(3, 3, width, padding=1, border=border, generator=torch.Generator())
+                axes = len(sizes[n])
+                net = PatchNet(3, 3, width, axes=axes, padding=1, border=border, generator=torch.Generator())
                 net.load_state_dict(state)
                 chain.nets.append(net.requires_grad_(False).to(state["scales.0"].device))
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"they lack or miss-shape {error}") from error
         return chain
-
-
-def noise(shape: Sequence[int], chance: Generator, like: Tensor) -> Tensor:
-    """Standard normal numbers, drawn on the CPU so that all devices see the same, then moved to that of `like`."""
-    return torch.randn(tuple(shape), generator=chance).to(like)
-
-
-def seeded(*numbers: int) -> Generator:
-    """A generator on the CPU for a place in the work, told by numbers such as (seed, level, step)."""
-    mixed = np.random.SeedSequence((len(numbers), *numbers))  # alone, it cannot tell (1,) from (1, 0)
-    state = mixed.generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
