@@ -247,6 +247,11 @@ def test_read_clip(tmp_path: Path) -> None:
     assert times.tolist() == pytest.approx([index / 10 for index in range(20)])
     part, times = read_clip(path, max_frames=3, size=24, start_s=0.5, stop_s=0.8)
     assert part.shape == (1, 3, 3, 16, 24)
+    some, times = read_clip(path, max_frames=3, take=3)
+    assert torch.equal(some, clip[:, :, :3])
+    assert len(times) == 3
+    with pytest.raises(ValueError, match="has 20 frames there, fewer than the 21 asked for"):
+        read_clip(path, max_frames=30, take=21)
     with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19 .*raise the limit"):
         read_clip(path, max_frames=19)
     counted = encode(tmp_path / "a.mp4", numbered(20))

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from gestalt.drawn.discs import bouncing
 from gestalt.metrics.diversity import LEAST_DEVIATION, diversity, field_diversity, novelty
 from gestalt.metrics.patches import coherence
 from gestalt.ops.nearest import exact, patchmatch
 from gestalt.ops.resize import resize
-from metrics.clips import discs
 
 
 def slow_diversity(samples: list[Tensor], source: Tensor) -> float:
@@ -50,18 +50,18 @@ def test_independent_samples_score_one_less_the_bias_of_few():
 
 
 def test_diversity_knows_no_scale_and_no_offset():
-    samples = torch.cat([discs(seed=n) for n in range(3)])
-    source = discs(seed=9)
+    samples = torch.cat([bouncing(seed=n) for n in range(3)])
+    source = bouncing(seed=9)
     assert diversity(samples * 0.5 + 0.2, source * 0.5 + 0.2) == pytest.approx(diversity(samples, source), rel=1e-5)
 
 
 def test_the_low_passed_index_is_that_of_reduced_pictures_and_not_moved_by_noise():
-    clip, generator = discs(5, 25, 38), torch.Generator().manual_seed(3)
+    clip, generator = bouncing(5, 25, 38), torch.Generator().manual_seed(3)
     noisy = torch.cat([clip + 0.1 * torch.randn(clip.shape, generator=generator) for _ in range(5)])
     reduced = (resize(noisy, (5, 7, 10)), resize(clip, (5, 7, 10)))
     assert diversity(noisy, clip, shrink=4) == pytest.approx(diversity(reduced[0], reduced[1]), rel=1e-6)
     assert diversity(noisy, clip, shrink=4) < 0.4 * diversity(noisy, clip)
-    others = torch.cat([discs(5, 25, 38, seed=n) for n in range(5)])
+    others = torch.cat([bouncing(5, 25, 38, seed=n) for n in range(5)])
     assert diversity(others, clip, shrink=4) > 0.8 * diversity(others, clip)
 
 
@@ -69,18 +69,18 @@ def test_a_constant_input_and_a_single_sample_give_finite_numbers():
     flat = torch.full((1, 3, 4, 6, 6), 0.3)
     assert diversity([flat, flat], flat) == 0.0
     assert diversity([flat, flat + 0.2], flat) == pytest.approx(0.1 / LEAST_DEVIATION, rel=1e-4)
-    assert diversity([discs()], discs(seed=1)) == 0.0
+    assert diversity([bouncing()], bouncing(seed=1)) == 0.0
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="all of one size"):
-        diversity([discs(5), discs(6)], discs(5))
+        diversity([bouncing(5), bouncing(6)], bouncing(5))
     with pytest.raises(ValueError, match="got 0"):
-        diversity([], discs(5))
+        diversity([], bouncing(5))
     with pytest.raises(ValueError, match="1 or 3 channels"):
         diversity(torch.zeros(2, 4, 5, 5), torch.zeros(1, 4, 5, 5))
     with pytest.raises(ValueError, match="whole factor"):
-        diversity([discs(5)], discs(5), shrink=0)
+        diversity([bouncing(5)], bouncing(5), shrink=0)
 
 
 # -- fields ------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def test_a_rigid_copy_compresses_away_and_chaos_does_not():
 
 @pytest.mark.parametrize("patch", [(3, 3, 3), None])
 def test_novelty_is_made_of_the_field_of_nearest_patches(patch):
-    sample, source = discs(5, 14, 15, seed=1), discs(6, 12, 17, seed=2)
+    sample, source = bouncing(5, 14, 15, seed=1), bouncing(6, 12, 17, seed=2)
     field = exact(sample[0], source[0], patch or (3, 5, 5))
     t, h, w = patch or (3, 5, 5)
     found = novelty(sample, source, patch)

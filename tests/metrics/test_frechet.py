@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gestalt.drawn.discs import bouncing
 from gestalt.metrics.frechet import Gaussian, fit_gaussian, frechet_distance, from_covariance, sifid, svfid
-from metrics.clips import discs, mean_colours, noisy, shifted, shuffled_frames, shuffled_pixels
+from gestalt.metrics.nulls import mean_colours, noisy, shifted, shuffled_frames, shuffled_pixels
 
 
 def drawn(count: int, size: int, seed: int) -> Tensor:
@@ -128,7 +129,7 @@ def gradients(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("measure", "axes"), [(sifid, 2), (svfid, 3)])
 def test_sifid_and_svfid_are_the_distance_of_what_is_seen_at_all_positions(measure, axes):
-    one, other = (discs(5, 8, 9, seed=n).select(2, 1) if axes == 2 else discs(5, 8, 9, seed=n) for n in (1, 2))
+    one, other = (bouncing(5, 8, 9, seed=n).select(2, 1) if axes == 2 else bouncing(5, 8, 9, seed=n) for n in (1, 2))
     fits = []
     for x in (one, other[..., 1:]):
         map_ = gradients(x)[0]
@@ -139,7 +140,7 @@ def test_sifid_and_svfid_are_the_distance_of_what_is_seen_at_all_positions(measu
 
 
 def test_svfid_puts_the_trivial_rows_in_order_and_knows_motion_only_if_the_extractor_does():
-    clip = discs()
+    clip = bouncing()
     rows = (noisy, shifted, shuffled_frames, mean_colours)
     by = {row: svfid(row(clip, 1)[0], clip, gradients) for row in (*rows, shuffled_pixels)}
     assert svfid(clip, clip, gradients) < 1e-12

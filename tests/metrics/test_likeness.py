@@ -6,12 +6,12 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
+from gestalt.drawn.discs import bouncing
 from gestalt.metrics.likeness import psnr
-from metrics.clips import discs
 
 
 def test_psnr_agrees_with_scikit_image():
-    a, b = discs(5, 8, 9, seed=1), discs(5, 8, 9, seed=2)
+    a, b = bouncing(5, 8, 9, seed=1), bouncing(5, 8, 9, seed=2)
     expected = peak_signal_noise_ratio(a.double().numpy(), b.double().numpy(), data_range=2)
     assert psnr(a, b) == pytest.approx(expected, rel=1e-9)
     assert psnr(a, b) == psnr(b, a)
@@ -26,4 +26,4 @@ def test_known_values():
 
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="one shape"):
-        psnr(discs(5), discs(6))
+        psnr(bouncing(5), bouncing(6))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gestalt.drawn.discs import bouncing
 from gestalt.metrics.edges import blur
 from gestalt.metrics.liveliness import motion, sharpness
-from metrics.clips import discs
 
 
 def slow_change(x: Tensor, axis: int) -> float:
@@ -22,7 +22,7 @@ def slow_change(x: Tensor, axis: int) -> float:
 
 
 def test_both_equal_the_plain_loop():
-    a, b = discs(4, 9, 13, seed=1), discs(6, 11, 8, seed=2)
+    a, b = bouncing(4, 9, 13, seed=1), bouncing(6, 11, 8, seed=2)
     assert motion(a, b) == pytest.approx(slow_change(a, 2) / slow_change(b, 2), rel=1e-5)
     expected = (slow_change(a, 3) + slow_change(a, 4)) / (slow_change(b, 3) + slow_change(b, 4))
     assert sharpness(a, b) == pytest.approx(expected, rel=1e-5)
@@ -34,7 +34,7 @@ def test_both_equal_the_plain_loop():
 
 
 def test_blur_along_either_axis_lowers_sharpness():
-    source = discs()
+    source = bouncing()
     frames = source[0].movedim(1, 0)
     assert sharpness(blur(frames, 1.5).movedim(0, 1)[None], source) < 0.8
     # White noise: the mean of three neighbours changes 1/3 as much along its axis, and 1/sqrt(3) as much across.
@@ -51,7 +51,7 @@ def test_half_the_speed_has_half_the_motion_and_several_samples_are_averaged():
 
 
 def test_still_and_flat_sources():
-    still, clip = discs()[:, :, :1].expand(-1, -1, 5, -1, -1), discs()
+    still, clip = bouncing()[:, :, :1].expand(-1, -1, 5, -1, -1), bouncing()
     assert motion(still, still) == 1.0
     assert motion(clip, still) == math.inf
     assert motion(still, clip) == 0.0
@@ -68,6 +68,6 @@ def test_thin_pictures_have_only_one_direction():
 def test_what_has_no_time_has_no_motion():
     for x in (torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 1, 8, 8)):
         with pytest.raises(ValueError, match="at least two frames"):
-            motion(x, discs())
+            motion(x, bouncing())
     with pytest.raises(ValueError, match="images"):
         sharpness(torch.zeros(1, 3, 8), torch.zeros(1, 3, 8))

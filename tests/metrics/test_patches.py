@@ -7,12 +7,12 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from gestalt.drawn.discs import bouncing
 from gestalt.metrics import patches
 from gestalt.metrics.patches import coherence, completeness, sliced_wasserstein, usual_patch
 from gestalt.ops.nearest import patchmatch
 from gestalt.ops.patches import as_volume, fit, unfold
 from gestalt.ops.resize import resize
-from metrics.clips import discs
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:
@@ -109,13 +109,13 @@ def slow_clip_coherence(output: Tensor, source: Tensor, patch: tuple[int, int, i
 
 @pytest.mark.parametrize("patch", [(3, 5, 5), (3, 7, 7), (1, 5, 6)])
 def test_coherence_and_completeness_of_clips_equal_the_plain_loop(patch):
-    a, b = discs(5, 8, 11, seed=1), discs(4, 10, 9, seed=2)
+    a, b = bouncing(5, 8, 11, seed=1), bouncing(4, 10, 9, seed=2)
     assert coherence(a, b, patch) == pytest.approx(slow_clip_coherence(a, b, patch), rel=1e-4)
     assert completeness(a, b, patch) == pytest.approx(slow_clip_coherence(b, a, patch), rel=1e-4)
 
 
 def test_an_image_is_a_clip_of_one_frame():
-    image, clip = picture(14, 15, 12), discs(4, 16, 17)
+    image, clip = picture(14, 15, 12), bouncing(4, 16, 17)
     assert usual_patch(image, image) == usual_patch(image[:, :, None], clip) == (1, 7, 7)
     assert usual_patch(clip, clip) == (3, 5, 5)
     for measure in (coherence, completeness, sliced_wasserstein):
@@ -124,13 +124,13 @@ def test_an_image_is_a_clip_of_one_frame():
 
 
 def test_the_approximate_search_says_nearly_the_same_of_clips_and_never_less():
-    a, b = discs(8, 20, 24, seed=3), discs(9, 22, 20, seed=4)
+    a, b = bouncing(8, 20, 24, seed=3), bouncing(9, 22, 20, seed=4)
     for measure in (coherence, completeness):
         assert measure(a, b) <= measure(a, b, search=patchmatch) * 1.0001 < measure(a, b) * 1.05
 
 
 def test_sliced_wasserstein_of_clips_agrees_with_scipy_however_few_directions_fit_at_a_time(monkeypatch):
-    a, b = discs(5, 16, 20, seed=5), discs(5, 16, 20, seed=6)
+    a, b = bouncing(5, 16, 20, seed=5), bouncing(5, 16, 20, seed=6)
     total = 0.0
     for size in ((5, 16, 20), (5, 8, 10), (5, 4, 5)):
         x, y = (resize(clip, size) for clip in (a, b))

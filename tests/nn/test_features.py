@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torchvision.models.video import r2plus1d_18, r3d_18
 from torchvision.transforms.functional import normalize
 
+from gestalt.drawn.discs import bouncing
 from gestalt.media import image
 from gestalt.metrics.frechet import sifid, svfid
+from gestalt.metrics.nulls import shuffled_frames
 from gestalt.nn import features
 from gestalt.nn.features import available, load
 from gestalt.nn.trunks import ARCHITECTURES
 from gestalt.ops.resize import resize
-from metrics.clips import discs, shuffled_frames
 from nn.caffe import AFTER, as_caffe, savez
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -207,13 +208,13 @@ def test_random_features_are_two_convolutions_and_a_position_sees_nine_pixels():
 
 
 def test_random_features_of_clips_see_motion_and_those_of_single_frames_do_not():
-    clip, net = discs(), load("random")
+    clip, net = bouncing(), load("random")
     frames = shuffled_frames(clip, 1)[0]
     still = net.by_frame()
     assert still.name == "random (untrained, frame by frame)"
     assert svfid(frames, clip, still) < 1e-6
     assert svfid(frames, clip, net) > 1e-3
-    assert sifid(clip[:, :, 0], clip[:, :, 0], net) < 1e-9 < 1e-3 < sifid(clip[:, :, 0], discs(seed=3)[:, :, 0], net)
+    assert sifid(clip[:, :, 0], clip[:, :, 0], net) < 1e-9 < 1e-3 < sifid(clip[:, :, 0], bouncing(seed=3)[:, :, 0], net)
 
 
 # -- Features --------------------------------------------------------------------------------------------------

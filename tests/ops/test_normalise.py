@@ -42,6 +42,19 @@ def test_single_precision_follows_the_oracle(shape):
         torch.testing.assert_close(one.double(), other, rtol=2e-4, atol=2e-4 * float(other.detach().abs().max()))
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 9, 8), (1, 4, 3, 5, 8)])
+def test_a_batch_of_one_is_batch_normalisation(shape):
+    x, scale, shift = given(*shape)
+    expected = F.leaky_relu(F.batch_norm(x, None, None, scale, shift, training=True), 0.2)
+    torch.testing.assert_close(normalised_leaky(x, scale, shift), expected)
+
+
+def test_clips_to_the_second_derivative():
+    arguments = given(1, 2, 2, 3, 4)
+    assert torch.autograd.gradcheck(normalised_leaky, arguments)
+    assert torch.autograd.gradgradcheck(normalised_leaky, arguments)
+
+
 def test_memory_order_does_not_matter():
     x, scale, shift = given(2, 4, 9, 8, dtype=torch.float32)
     turned = x.detach().to(memory_format=torch.channels_last).requires_grad_()

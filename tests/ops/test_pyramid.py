@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gestalt.ops.pyramid import fit_long_side, follow, ladder, pyramid
+from gestalt.ops.pyramid import fit_long_side, follow, follow_clip, ladder, ladder_of_clip, pyramid
 
 
 def test_the_ratio_is_refitted_to_a_whole_number_of_steps():
@@ -50,6 +50,30 @@ def test_another_picture_follows_by_the_same_factors():
     sizes = ladder((96, 128), 24, 0.5)
     assert follow((64, 200), sizes) == [(16, 50), (32, 100), (64, 200)]
     assert follow((1, 3), sizes)[0] == (1, 1)
+
+
+def test_time_and_plane_of_a_clip_shrink_each_at_their_own_ratio():
+    sizes = ladder_of_clip((13, 144, 256), 15, 0.82, 3, 0.87)
+    assert sizes[0] == (3, 15, 27)
+    assert sizes[-1] == (13, 144, 256)
+    assert [size[1:] for size in sizes] == ladder((144, 256), 15, 0.82)
+    times = [size[0] for size in sizes]
+    assert times == sorted(times)
+    # Few levels in the plane, many in time: the plane waits at its coarsest.
+    long = ladder_of_clip((100, 16, 20), 15, 0.8, 3, 0.8)
+    assert long[0] == (3, 15, 19)
+    assert len(long) == len(ladder((100,), 3, 0.8))
+    assert ladder_of_clip((1, 30, 30), 15, 0.5, 3, 0.8) == [(1, 15, 15), (1, 30, 30)]
+
+
+def test_another_clip_follows_in_time_and_plane():
+    sizes = ladder_of_clip((13, 144, 256), 15, 0.82, 3, 0.87)
+    assert follow_clip((13, 144, 256), sizes) == sizes
+    longer = follow_clip((26, 144, 512), sizes)
+    assert longer[-1] == (26, 144, 512)
+    assert longer[0][0] == 6
+    assert longer[0][2] == 54
+    assert follow_clip((1, 1, 1), sizes)[0] == (1, 1, 1)
 
 
 def test_levels_come_directly_from_the_picture():

@@ -90,3 +90,32 @@ def test_small_levels_shrink_the_patch():
     source = textured(3, 40, seed=7)
     result = build(textured(2, 30, seed=8), levels_of((2, 30), source, coarsest=1), patch=(1, 7, 7))
     assert result.shape == (1, 3, 2, 30)
+
+
+def test_barred_pixels_are_never_pasted_and_held_ones_stay():
+    source = textured(28, 32, seed=9).clamp(-1, 0.9)
+    barred = torch.zeros(1, 1, 28, 32, dtype=torch.bool)
+    barred[..., 8:16, 10:20] = True
+    source[:, :, 8:16, 10:20] = 1.0  # the start is just like it, and would find nothing nearer
+    held = torch.zeros(1, 1, 28, 32, dtype=torch.bool)
+    held[..., :5, :] = True
+    known = torch.full((1, 3, 28, 32), 0.123)
+    for alpha in (0.0, 0.01):
+        empty = torch.zeros(1, 0, 28, 32)
+        level = Level(source, empty, empty, patchmatch, 3, alpha, barred=barred, held=(held, known))
+        result = build(source, [level], vote_by="agreed")
+        assert torch.equal(result[..., :5, :], known[..., :5, :])
+        assert float(result[..., 5:, :].max()) <= 0.9 + 1e-6
+
+
+def test_the_keys_of_a_first_iteration_can_be_given():
+    source = textured(20, 20, seed=10)
+    empty, small = torch.zeros(1, 0, 20, 20), torch.zeros(1, 0, 10, 10)
+    below = Level(resize(source, (10, 10)), small, small, exact, 1, 0.0)
+    given = resize(below.source, (20, 20))
+    results = [
+        build(source, [below, Level(source, empty, empty, exact, 1, 0.0, enlarged=keys)]) for keys in (None, given)
+    ]
+    assert torch.equal(*results)
+    other = build(source, [below, Level(source, empty, empty, exact, 1, 0.0, enlarged=given.flip(3))])
+    assert not torch.equal(other, results[0])

@@ -150,6 +150,7 @@ def read_clip(
     size: int | None = None,
     start_s: float = 0.0,
     stop_s: float | None = None,
+    take: int | None = None,
     rate: Fraction | float = 25,
 ) -> tuple[Tensor, Tensor]:
     """Reads a whole clip, for tasks that need all of it at once.
@@ -157,28 +158,34 @@ def read_clip(
     Args:
         path: a file or a folder, as at the top of this module.
         max_frames: longer clips are refused, at the latest when one more frame has been decoded.
+        take: how many frames to read, the rest is not looked at; None for all.
         size, start_s, stop_s, rate: as for `VideoStream`.
 
     Returns:
         float32 (1, 3, T, H, W) in [-1, 1], and float64 (T,), the times in seconds.
 
     Raises:
-        ValueError: there are more frames than `max_frames`; or as `VideoStream`.
+        ValueError: there are more frames than `max_frames`, or fewer than `take`; or as `VideoStream`.
     """
     stream = VideoStream(path, block=16, size=size, start_s=start_s, stop_s=stop_s, rate=rate)
-    is_whole = start_s == 0 and stop_s is None
+    is_whole = start_s == 0 and stop_s is None and take is None
     if is_whole and stream.info.frames is not None and stream.info.frames > max_frames:
         raise _too_long(path, f"{stream.info.frames} frames", max_frames)
     clips: list[Tensor] = []
     times: list[NDArray[np.float64]] = []
     count = 0
     for block in stream:
-        count += len(block.times_s)
+        some = len(block.times_s) if take is None else min(take - count, len(block.times_s))
+        count += some
         if count > max_frames:
             raise _too_long(path, f"more than {max_frames} frames", max_frames)
-        levels = torch.from_numpy(block.frames).permute(3, 0, 1, 2)
+        levels = torch.from_numpy(block.frames[:some]).permute(3, 0, 1, 2)
         clips.append(levels.float().div_(127.5).sub_(1))
-        times.append(block.times_s)
+        times.append(block.times_s[:some])
+        if count == take:
+            break
+    if take is not None and count < take:
+        raise video_refusal(path, f"has {count} frames there, fewer than the {take} asked for", "ask for fewer")
     return torch.cat(clips, dim=1)[None], torch.from_numpy(np.concatenate(times))
 
 

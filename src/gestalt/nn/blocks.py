@@ -1,8 +1,8 @@
 """The small convolutional body that single-picture networks share: it sees patches of 11 x 11 pixels, no more.
 
-Five 3x3 convolutions of stride 1; the first four are followed by normalisation and LeakyReLU(0.2). What a network of
-this body can learn of a picture is the distribution of its 11x11 patches at one scale, so a pyramid of them learns
-the picture's patches at all scales.
+Five 3x3 convolutions of stride 1, or 3x3x3 ones for clips, which see 11 frames as well; the first four are followed by
+normalisation and LeakyReLU(0.2). What a network of this body can learn of a picture is the distribution of its 11x11
+patches at one scale, so a pyramid of them learns the picture's patches at all scales.
 
 The normalisation is over the pixels of each sample (instance normalisation with learned scale and shift), which is
 what batch normalisation does with the one-picture batches of this literature. So pictures may be batched.
@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
+from gestalt.ops.convolve import conv3d
 from gestalt.ops.normalise import normalised_leaky
 
 DEPTH, KERNEL = 5, 3
@@ -32,7 +33,9 @@ class PatchNet(nn.Module):
         channels_in: C of the input.
         channels_out: C of the output.
         width: channels of the hidden layers.
-        padding: 1 keeps the picture's size; 0 makes it 10 pixels smaller each way.
+        axes: 2 for pictures, 3 for clips.
+        padding: 1 keeps the picture's size; 0 makes it 10 pixels smaller each way. Frames are padded in any case, since
+            clips have few.
         border: what lies beyond the border where there is padding. Zeros tell a network how far it is from the border,
             and so where it is in a small picture; "replicate", the border itself continued, does not.
         generator: of the initial weights: convolutions N(0, 0.02), the last one's bias U(+-1/sqrt(fan-in)), scales
@@ -45,6 +48,7 @@ class PatchNet(nn.Module):
         channels_out: int,
         width: int,
         *,
+        axes: int = 2,
         padding: int,
         border: Literal["zeros", "replicate"] = "zeros",
         generator: Generator,
@@ -52,15 +56,16 @@ class PatchNet(nn.Module):
         super().__init__()
         counts = [channels_in, *[width] * (DEPTH - 1), channels_out]
         self.padding = padding
+        around = (1,) * (axes - 2) + (padding,) * 2
         convs = [
-            _empty_conv(*counts[n : n + 2], padding=padding, padding_mode=border, bias=n == DEPTH - 1)
+            _empty_conv(axes, *counts[n : n + 2], padding=around, padding_mode=border, bias=n == DEPTH - 1)
             for n in range(DEPTH)
         ]
         self.convs = nn.ModuleList(convs)
         self.scales = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
         self.shifts = nn.ParameterList(nn.Parameter(torch.empty(width)) for _ in range(DEPTH - 1))
         with torch.no_grad():
-            bound = (width * KERNEL**2) ** -0.5
+            bound = (width * KERNEL**axes) ** -0.5
             for conv in convs:
                 conv.weight.normal_(0, 0.02, generator=generator)
                 if conv.bias is not None:
@@ -70,20 +75,32 @@ class PatchNet(nn.Module):
                 shift.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C', H', W'), each sample by itself; the result may have any range.
+        """(B, C, H, W) -> (B, C', H', W') or (B, C, T, H, W) -> (B, C', T, H', W'), each sample by itself.
 
-        Without padding, a picture with a side below 11 pixels is first continued to 11 by its border.
+        Without padding, a picture with a side below 11 pixels is first continued to 11 by its border. The result may
+        have any range.
         """
-        if not self.padding and min(x.shape[2:]) < FIELD:
-            down, right = (max(0, FIELD - side) for side in x.shape[2:])
-            x = F.pad(x, (0, right, 0, down), mode="replicate")
+        if not self.padding and min(x.shape[-2:]) < FIELD:
+            down, right = (max(0, FIELD - side) for side in x.shape[-2:])
+            x = F.pad(x, (0, right, 0, down) + (0, 0) * (x.ndim - 4), mode="replicate")
         for conv, scale, shift in zip(self.convs, self.scales, self.shifts, strict=False):
             x = normalised_leaky(conv(x), scale, shift)
         return self.convs[-1](x)
 
 
-def _empty_conv(channels_in: int, channels_out: int, **more: Any) -> nn.Conv2d:
+class _ClipConv(nn.Conv3d):
+    """That of torch, computed by `ops.convolve`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        padding = tuple(map(int, self.padding))
+        if self.padding_mode == "replicate":
+            input = F.pad(input, [side for by in reversed(padding) for side in (by, by)], mode="replicate")
+            padding = (0, 0, 0)
+        return conv3d(input, self.weight, self.bias, padding)
+
+
+def _empty_conv(axes: int, channels_in: int, channels_out: int, **more: Any) -> nn.Conv2d | _ClipConv:
     """A convolution with weights still to be filled: torch would draw them from its global generator."""
-    conv = skip_init(nn.Conv2d, channels_in, channels_out, KERNEL, **more)
-    assert isinstance(conv, nn.Conv2d)
+    conv = skip_init(nn.Conv2d if axes == 2 else _ClipConv, channels_in, channels_out, KERNEL, **more)
+    assert isinstance(conv, nn.Conv2d | _ClipConv)
     return conv

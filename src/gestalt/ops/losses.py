@@ -18,8 +18,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tens
     should be 1.
 
     Args:
-        critic: (B, C, H, W) -> (B, 1, H', W'), each sample by itself.
-        points: (B, C, H, W), the pictures to look at, as `between` makes them.
+        critic: (B, C, *S) -> (B, 1, *S'), each sample by itself.
+        points: (B, C, *S), the pictures or clips to look at, as `between` makes them.
 
     Returns:
         A number: mean over pixels of (|d sum D / d x|_2 - 1)^2, summed over the B samples.
@@ -33,12 +33,12 @@ def between(real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
     """Pictures on the straight line from a real one to each fake one, at a place drawn for each.
 
     Args:
-        real: (1, C, H, W).
-        fake: (B, C, H, W).
+        real: (1, C, *S).
+        fake: (B, C, *S).
         generator: on the CPU.
 
     Returns:
-        (B, C, H, W), without a graph.
+        (B, C, *S), without a graph.
     """
-    place = torch.rand(len(fake), 1, 1, 1, generator=generator).to(fake)
+    place = torch.rand(len(fake), *[1] * (fake.ndim - 1), generator=generator).to(fake)
     return torch.lerp(real, fake.detach(), place)

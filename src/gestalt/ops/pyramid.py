@@ -60,6 +60,40 @@ def follow(size: Sequence[int], sizes: Sequence[Size]) -> list[Size]:
     return [tuple(max(1, round(length * level[axis] / sizes[-1][axis])) for length in size) for level in sizes]
 
 
+def ladder_of_clip(size: Sequence[int], coarsest: int, ratio: float, shortest: int, time_ratio: float) -> list[Size]:
+    """List the sizes (T, H, W) of a pyramid in which time shrinks by a factor of its own.
+
+    Time and plane each have their own `ladder`; where one has fewer levels it waits at its coarsest length.
+
+    Args:
+        size: the finest size (T, H, W).
+        coarsest, ratio: of the plane, as for `ladder`.
+        shortest: frames at level 0, at least 1; a clip that is no longer keeps its frames at every level.
+        time_ratio: wanted ratio between the frames of neighbouring levels, in (0, 1).
+
+    Returns:
+        The sizes, coarse to fine, the last equal to `size`.
+
+    Raises:
+        ValueError: as `ladder`.
+    """
+    times, planes = ladder(size[:1], shortest, time_ratio), ladder(size[1:], coarsest, ratio)
+    count = max(len(times), len(planes))
+    times, planes = ([part[0]] * (count - len(part)) + part for part in (times, planes))
+    return [(*time, *plane) for time, plane in zip(times, planes, strict=True)]
+
+
+def follow_clip(size: Sequence[int], sizes: Sequence[Size]) -> list[Size]:
+    """List the sizes (T, H, W) of another clip, its time and its plane each reduced as those of a ladder are.
+
+    Where time or plane are those of the ladder, so are all levels of it, to the pixel.
+    """
+    times, planes = [level[:1] for level in sizes], [level[1:] for level in sizes]
+    times = times if tuple(size[:1]) == times[-1] else follow(size[:1], times)
+    planes = planes if tuple(size[1:]) == planes[-1] else follow(size[1:], planes)
+    return [(*time, *plane) for time, plane in zip(times, planes, strict=True)]
+
+
 def pyramid(x: Tensor, sizes: Sequence[Size]) -> list[Tensor]:
     """Resize `x` (B, C, *S) to every size, each directly from `x`, coarse to fine like `sizes`."""
     return [resize(x, size) for size in sizes]

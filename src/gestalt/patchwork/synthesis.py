@@ -10,6 +10,9 @@ iteration of a level, when the query has just been enlarged and the keys are enl
 below. Further channels (*guidance*) may join queries and keys, never values: they say which place should look
 like which. With completeness, keys that no query resembles become more attractive.
 
+Places of the source can be barred: no patch that touches one is pasted. Pixels of the result can be held at what they
+are known to be, so that only the others are put together.
+
 Matches are carried up from level to level, so each search begins near its end. For huge pictures that is almost all
 there is to do: the upper levels only look around the carried match (`Level.search` with a short reach), once.
 
@@ -28,6 +31,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gestalt.ops.nearest import Search, carry, completeness_weight
 from gestalt.ops.patches import Patch, Vote, as_volume, fit, grid, vote
@@ -44,6 +48,9 @@ class Level(NamedTuple):
     search: `ops.nearest.patchmatch`, `exact`, or a partial of them.
     iterations: searches and votes.
     alpha: completeness, in units of the patch distance; 0 leaves it out.
+    enlarged: (1, C, *R), the keys of the first iteration; None for the source of the level below, enlarged.
+    barred: (1, 1, *R) bool, pixels of the source that may not be pasted, or None.
+    held: (1, 1, *S) bool and (1, C, *S), which pixels of the result are known and what they are, or None.
     """
 
     source: Tensor
@@ -52,6 +59,13 @@ class Level(NamedTuple):
     search: Search
     iterations: int
     alpha: float
+    enlarged: Tensor | None = None
+    barred: Tensor | None = None
+    held: tuple[Tensor, Tensor] | None = None
+
+
+FAR = 100.0
+"""What barred pixels are taken for in a search: further from any picture than two pictures can ever be."""
 
 
 def synthesize(
@@ -89,7 +103,7 @@ def synthesize(
         level, keys = levels[n], levels[n].source
         fitted = _fitted(level, patch)
         if iteration == 0 and n > 0:
-            keys = resize(levels[n - 1].source, keys.shape[2:])
+            keys = resize(levels[n - 1].source, keys.shape[2:]) if level.enlarged is None else level.enlarged
             state["picture"] = resize(state["picture"], level.query_guide.shape[2:])
             (query_before, key_before), (query_now, key_now) = _grids(levels[n - 1], patch), _grids(level, patch)
             state["found"] = carry(state["found"], (query_before, key_before), (query_now, key_now))
@@ -98,18 +112,31 @@ def synthesize(
 
         queries_cthw = as_volume(torch.cat([state["picture"], level.query_guide], dim=1))[0]
         keys_cthw = as_volume(torch.cat([keys, level.key_guide], dim=1))[0]
+        if level.barred is not None:
+            keys_cthw = torch.where(as_volume(level.barred)[0], FAR, keys_cthw)
         chance = 2 * (seed * len(plan) + step)
         weight = None
         if level.alpha:
             missed = level.search(keys_cthw, queries_cthw, fitted, start=state["missed"], seed=chance + 1)
             state["missed"], weight = missed.index, completeness_weight(missed, level.alpha)
+            if level.barred is not None:  # far from every query, these must not become attractive
+                weight = torch.where(_touching(level.barred, fitted), weight.max(), weight)
         found = level.search(queries_cthw, keys_cthw, fitted, weight=weight, start=state["found"], seed=chance)
         picture = vote(as_volume(level.source)[0], found.index, fitted, vote_by)
-        state["found"], state["picture"] = found.index, picture.reshape(1, -1, *level.query_guide.shape[2:])
+        picture = picture.reshape(1, -1, *level.query_guide.shape[2:])
+        if level.held is not None:
+            picture = torch.where(level.held[0], level.held[1], picture)
+        state["found"], state["picture"] = found.index, picture
         run.log(step, distance=float(found.distance.mean()))
         if iteration == level.iterations - 1:
-            run.preview(name, step, picture[None, :, picture.shape[1] // 2])  # of a clip, the middle frame
+            frames = as_volume(picture)
+            run.preview(name, step, frames[:, :, frames.shape[2] // 2])  # of a clip, the middle frame
     return state["picture"]
+
+
+def _touching(barred: Tensor, patch: Patch) -> Tensor:
+    """Which positions of the key grid, (t, h, w), hold a patch with a barred pixel in it."""
+    return F.max_pool3d(as_volume(barred).float(), patch, stride=1)[0, 0] > 0
 
 
 def _fitted(level: Level, patch: Patch) -> Patch:
