@@ -35,6 +35,10 @@ PATCH_FLAGS = [
     *("--size", "--solve", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
     *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
 ]
+NEW_FLAGS = [
+    *("--samples", "--size", "--frames", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio", "--time-ratio"),
+    *("--patch", "--depth", "--noise", "--iterations", "--completeness", "--vote", "--search"),
+]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
     "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
@@ -58,6 +62,29 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "analogy apply": ["--help", "--direction", "--mode", "--start", *RUN_FLAGS],
     "analogy video": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
+    "generate make": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate make --engine vaegan": [
+        *("--help", "--samples", "--size", "--begin-s", "--take", "--rates", "--coarsest", "--ratio", "--vae-levels"),
+        *("--width", "--latent", "--vae-steps", "--gan-steps", "--batch", "--lr", "--rec", "--kl", "--penalty-every"),
+        *("--anchor", "--plateau"),
+        *RUN_FLAGS,
+    ],
+    "generate make --engine singan": [
+        *("--help", "--samples", "--size", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
+        *("--time-ratio", "--width", "--widest", "--steps", "--turns", "--lr", "--alpha", "--penalty-every"),
+        *("--average", "--plateau", "--layout"),
+        *RUN_FLAGS,
+    ],
+    "generate sample": ["--help", "--samples", "--size", "--frames", "--mode", "--box", *RUN_FLAGS],
+    "generate edit": ["--help", "--mask", "--start", "--no-noise", *RUN_FLAGS],
+    "generate retarget": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate inpaint": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate collage": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "study vae-levels": [
+        *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
+        *("--width", "--latent", "--vae-steps", "--gan-steps"),
+        *RUN_FLAGS,
+    ],
     "resume": ["--help", "--quiet", "--json"],
     "report": ["--help", "--json"],
     "runs": ["--help", "--root", "--json"],
@@ -523,12 +550,14 @@ def test_report_writes_the_page_again(made: Path, tmp_path: Path, capsys: pytest
     assert json.loads(capsys.readouterr().out) == {"report": str(page)}
 
 
-@pytest.mark.parametrize("argv", [["cite"], ["cite", "analogy"], ["cite", "analogy", "analogy"]], ids=" ".join)
-def test_cite_prints_each_reference_once(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("argv", "count"), [(["cite"], 7), (["cite", "analogy"], 6), (["cite", "analogy", "analogy"], 6)]
+)
+def test_cite_prints_each_reference_once(argv: list[str], count: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(argv) == 0
     keys = re.findall(r"^@\w+\{(\w+),$", capsys.readouterr().out, re.MULTILINE)
     assert keys[0] == "benaim2020structural"
-    assert len(set(keys)) == len(keys) == 6
+    assert len(set(keys)) == len(keys) == count
 
 
 # -- processes ---------------------------------------------------------------------------------------------

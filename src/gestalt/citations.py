@@ -49,8 +49,17 @@ _SPACE_TIME = """\
   year      = {2022}
 }"""
 
+_VAE_GAN = """\
+@inproceedings{gur2020hierarchical,
+  title     = {Hierarchical Patch {VAE-GAN}: Generating Diverse Videos from a Single Sample},
+  author    = {Gur, Shir and Benaim, Sagie and Wolf, Lior},
+  booktitle = {Advances in Neural Information Processing Systems (NeurIPS)},
+  year      = {2020}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
-    "analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME)
+    "analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
+    "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
 }
 """BibTeX entries of each task, the task's own paper first."""
 
@@ -60,6 +69,14 @@ LINES: dict[str, tuple[str, ...]] = {
         "Computer Graphics Forum 2020.",
         "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
         "Image Generative Models. CVPR 2022.",
-    )
+    ),
+    "generate": (
+        "Gur, Benaim, Wolf: Hierarchical Patch VAE-GAN: Generating Diverse Videos from a Single Sample. NeurIPS 2020.",
+        "Haim, Feinstein, Granot, Shocher, Bagon, Dekel, Irani: Diverse Generation from a Single Video Made Possible. "
+        "ECCV 2022.",
+        "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
+        "Image Generative Models. CVPR 2022.",
+        "Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019.",
+    ),
 }
 """The same for a report's footer, one line each."""

@@ -22,6 +22,9 @@ from typing import Any, NoReturn
 
 DONE, BUG, MISTAKE, STOPPED = 0, 1, 2, 3
 
+SHORT = {"-n": "--samples"}
+"""Flags that have a short form; each is spelt out before anything else looks at a command line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
@@ -73,6 +76,59 @@ COMMANDS: dict[str, Maker | Teller] = {
         inputs="Clip",
         recipes={"patch": "gestalt.recipes:analogy_patch", "pair": "gestalt.recipes:analogy_pair"},
     ),
+    "generate make": Maker(
+        summary="new pictures or clips that look like one",
+        module="gestalt.commands.generate",
+        function="make",
+        inputs="Input",
+        recipes={
+            "patch": "gestalt.recipes:generate_patch",
+            "vaegan": "gestalt.recipes:generate_vaegan",
+            "singan": "gestalt.recipes:generate_singan",
+        },
+    ),
+    "generate sample": Maker(
+        summary="more samples, of any size, by a model already trained",
+        module="gestalt.commands.generate",
+        function="sample",
+        inputs="Trained",
+        recipes={"trained": "gestalt.recipes:generate_sample"},
+    ),
+    "generate edit": Maker(
+        summary="a picture with the details of what a model was trained on",
+        module="gestalt.commands.generate",
+        function="edit",
+        inputs="Edited",
+        recipes={"trained": "gestalt.recipes:generate_edit"},
+    ),
+    "generate retarget": Maker(
+        summary="a picture or clip at another size or length, nothing stretched",
+        module="gestalt.commands.generate",
+        function="make",
+        inputs="Input",
+        recipes={"patch": "gestalt.recipes:generate_retarget"},
+    ),
+    "generate inpaint": Maker(
+        summary="holes of a picture or clip filled",
+        module="gestalt.commands.generate",
+        function="inpaint",
+        inputs="Holed",
+        recipes={"patch": "gestalt.recipes:generate_inpaint"},
+    ),
+    "generate collage": Maker(
+        summary="several pictures or clips grown into one",
+        module="gestalt.commands.generate",
+        function="collage",
+        inputs="Several",
+        recipes={"patch": "gestalt.recipes:generate_collage"},
+    ),
+    "study vae-levels": Maker(
+        summary="quality and diversity over the number of VAE levels",
+        module="gestalt.commands.study",
+        function="vae_levels",
+        inputs="Input",
+        recipes={"vaegan": "gestalt.studies.config:vae_levels"},
+    ),
     "resume": Teller(
         summary="go on with a run that was stopped", module="gestalt.cli", function="resume", arguments="Resume"
     ),
@@ -113,7 +169,7 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Carry out one command line; return the exit code."""
     try:
-        code = _dispatch(list(argv))
+        code = _dispatch([SHORT.get(word, word) for word in argv])
         sys.stdout.flush()  # here, where it can still be told, shows whether anybody could take the answer
         return code
     except _Answered as answer:

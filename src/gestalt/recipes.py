@@ -4,6 +4,7 @@ import dataclasses
 from typing import TypeVar
 
 from gestalt.tasks.analogy.config import Apply, Pair, Patch
+from gestalt.tasks.generate import config as generate
 
 T = TypeVar("T")
 
@@ -70,7 +71,6 @@ def analogy_pair(preset: str) -> Pair:
             lr_d=1e-4,
             steps=20_000,
             coarse_steps=20_000,
-            average=0.0,
             layout="learned",
             penalty_every=1,
             plateau=0,
@@ -87,6 +87,124 @@ def analogy_apply(preset: str) -> Apply:
         ValueError: no such preset.
     """
     return choose({"fast": Apply()}, preset)
+
+
+def generate_patch(preset: str) -> generate.Patch:
+    """Settings of the patch engine for new pictures and clips.
+
+    fast     the default.
+    tiny     for tests: 48 px, two samples.
+    paper    as published for clips (Haim et al., ECCV 2022): noise of 5, five iterations, medians, no completeness.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": generate.Patch(),
+        "tiny": generate.Patch(size=48, samples=2, iterations=2),
+        "paper": generate.Patch(noise=5.0, iterations=5, completeness=0.0, vote="median"),
+    }
+    return choose(presets, preset)
+
+
+def generate_retarget(preset: str) -> generate.Patch:
+    """The same for one sample of another size or length: no noise, and a size of 512.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return _one_sample(preset, noise=0.0)
+
+
+def generate_inpaint(preset: str) -> generate.Patch:
+    """The same for holes: little noise, and nothing asks for all patches to be used.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return _one_sample(preset, noise=0.2, completeness=0.0)
+
+
+def generate_collage(preset: str) -> generate.Patch:
+    """The same for several inputs: no noise, and not all patches need to be used.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return _one_sample(preset, noise=0.0, completeness=0.0)
+
+
+def _one_sample(preset: str, **changes: float) -> generate.Patch:
+    names = {"fast": 512, "tiny": 48}
+    return choose(
+        {
+            name: dataclasses.replace(generate_patch(name), samples=1, size=size, **changes)
+            for name, size in names.items()
+        },
+        preset,
+    )
+
+
+def generate_vaegan(preset: str) -> generate.VaeGan:
+    """Settings of Hierarchical Patch VAE-GAN.
+
+    fast     the default: 64 px, half as wide as published, 1,000 steps a level.
+    tiny     for tests: 20 px, 3 steps a level.
+    paper    the published hyperparameters for clips: 256 px, 10 levels, 50,000 steps a level; the authors' code takes
+             about 8 days for a clip on a GPU. For pictures the published steps are 5,000 a level and batches of 2:
+             give --vae-steps, --gan-steps and --batch.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": generate.VaeGan(),
+        "tiny": generate.VaeGan(
+            size=20, coarsest=12, width=4, latent=4, vae_levels=2, vae_steps=3, gan_steps=3, samples=2
+        ),
+        "paper": generate.VaeGan(
+            size=256, width=64, latent=128, vae_steps=50_000, gan_steps=50_000, penalty_every=1, anchor="drawn"
+        ),
+    }
+    return choose(presets, preset)
+
+
+def generate_singan(preset: str) -> generate.SinGan:
+    """Settings of SinGAN.
+
+    fast     the default: 128 px, width 32, 2,000 steps of one turn a level.
+    clip     for clips: 64 px, 1,000 steps a level.
+    tiny     for tests: 32 px, 20 steps a level.
+    paper    the published hyperparameters: 250 px, widths 32 to 128, 2,000 steps of three turns a level.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": generate.SinGan(),
+        "clip": generate.SinGan(size=64, coarsest=18, steps=1000),
+        "tiny": generate.SinGan(size=32, coarsest=12, shortest=3, width=8, widest=8, steps=20, samples=2),
+        "paper": generate.SinGan(size=250, widest=128, turns=3, penalty_every=1),
+    }
+    return choose(presets, preset)
+
+
+def generate_sample(preset: str) -> generate.Sample:
+    """Settings of drawing from a trained model; there is one preset, fast.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": generate.Sample()}, preset)
+
+
+def generate_edit(preset: str) -> generate.Edit:
+    """Settings of editing with a trained model; there is one preset, fast.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": generate.Edit()}, preset)
 
 
 def choose(presets: dict[str, T], preset: str) -> T:

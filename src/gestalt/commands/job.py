@@ -36,7 +36,7 @@ class Options:
 
     engine: str = ""
     """How it is done; by default the first that the command has: patch (nearest patches, no training), pair (networks
-    trained on the two pictures)."""
+    trained on the two pictures), vaegan, singan (networks trained on the one)."""
 
     quiet: bool = False
     """Say nothing but errors and, at the end, the run folder."""
@@ -85,7 +85,8 @@ class Job:
         Raises:
             ValueError: an input is a pipe, a device or a socket, whose bytes have no end.
         """
-        paths = {field.name: _absolute(getattr(self.inputs, field.name)) for field in dataclasses.fields(self.inputs)}
+        given = {field.name: getattr(self.inputs, field.name) for field in dataclasses.fields(self.inputs)}
+        paths = {name: _absolute(value) for name, value in given.items() if value is not None}
         for path in map(Path, record.input_paths(paths)):
             if path.exists() and not (path.is_file() or path.is_dir()):
                 raise ValueError(f"{path} is neither a file nor a folder; expected one of these")

@@ -66,3 +66,31 @@ class NullRun:
 
     def say(self, text: str) -> None:
         """Tell the user something in one line; it also goes into log.txt."""
+
+
+class Under(NullRun):
+    """A run as seen by one part of a larger job: loops and previews bear the part's name, all else is left out.
+
+    Args:
+        run: the job's.
+        name: of the part, another for each part.
+    """
+
+    def __init__(self, run: NullRun, name: str) -> None:
+        self._run, self._name = run, name
+
+    def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
+        """See `NullRun.steps`."""
+        yield from self._run.steps(f"{self._name}, {name}", total, state)
+
+    def log(self, step: int, **measures: float) -> None:
+        """See `NullRun.log`."""
+        self._run.log(step, **measures)
+
+    def preview(self, name: str, step: int, image: Tensor) -> None:
+        """See `NullRun.preview`."""
+        self._run.preview(f"{self._name}, {name}", step, image)
+
+    def say(self, text: str) -> None:
+        """See `NullRun.say`."""
+        self._run.say(f"{self._name}: {text}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gestalt.recipes import choose
+from gestalt.tasks.generate.config import VaeGan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,96 @@ class Demo:
         """
         if not 32 <= self.size <= 2048:
             raise ValueError(f"--size must lie between 32 and 2048 in a demo, got {self.size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeLevels:
+    """Settings of the study over the number of VAE levels; what is not here is as in generate make --engine vaegan."""
+
+    levels: tuple[int, ...] = (1, 3, 5)
+    """Numbers of VAE levels (M) to try."""
+
+    trials: int = 1
+    """Trainings with each of them, from other seeds."""
+
+    samples: int = 8
+    """Drawn from each; -n for short."""
+
+    size: int = 64
+    """Longest side in pixels that the input is reduced to."""
+
+    coarsest: int = 24
+    """Longest side of the coarsest pyramid level, in pixels."""
+
+    begin_s: float = 0.0
+    """Where in the input video to begin, in seconds."""
+
+    take: int = 0
+    """How many frames of the input to use; 0 uses all."""
+
+    rates: tuple[int, ...] = (4, 3, 2)
+    """Frame steps from coarse to fine (windows of 13 frames, the finest level sees 7)."""
+
+    width: int = 16
+    """Channels of the hidden layers."""
+
+    latent: int = 32
+    """Channels of the latent map."""
+
+    vae_steps: int = 500
+    """Optimiser steps at each VAE level."""
+
+    gan_steps: int = 500
+    """Optimiser steps at each GAN level."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        object.__setattr__(self, "levels", tuple(self.levels))  # from a file they come as lists
+        object.__setattr__(self, "rates", tuple(self.rates))
+        if not self.levels or min(self.levels) < 1 or len(set(self.levels)) < len(self.levels):
+            raise ValueError(f"--levels must be different numbers of at least 1, got {self.levels}")
+        if self.trials < 1:
+            raise ValueError(f"--trials must be at least 1, got {self.trials}")
+        self.model(1)
+
+    def model(self, count: int) -> VaeGan:
+        """Settings of the model with so many VAE levels.
+
+        Raises:
+            ValueError: one sentence naming the setting that is out of range.
+        """
+        return VaeGan(
+            vae_levels=count,
+            samples=self.samples,
+            size=self.size,
+            coarsest=self.coarsest,
+            begin_s=self.begin_s,
+            take=self.take,
+            rates=self.rates,
+            width=self.width,
+            latent=self.latent,
+            vae_steps=self.vae_steps,
+            gan_steps=self.gan_steps,
+        )
+
+
+def vae_levels(preset: str) -> VaeLevels:
+    """Settings of the study over the number of VAE levels.
+
+    fast  the default: 64 px, narrow networks.
+    tiny  for tests.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    tiny = VaeLevels(
+        levels=(1, 2), samples=2, size=20, coarsest=12, rates=(2, 1), width=4, latent=4, vae_steps=2, gan_steps=2
+    )
+    return choose({"fast": VaeLevels(), "tiny": tiny}, preset)
 
 
 def demo(preset: str) -> Demo:

@@ -1,0 +1,1 @@
+"""New pictures and clips from a single one: nearest patches, SinGAN, Hierarchical Patch VAE-GAN."""
