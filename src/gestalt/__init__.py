@@ -7,6 +7,10 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     make_analogy              B's appearance in A's arrangement, and the reverse, by patches
     train_analogy             the same by networks trained on the pair
     analogy_patch, analogy_pair   settings of either, by preset
+    read_clip                 a whole clip to a tensor (1, 3, T, H, W) in [-1, 1]; a picture is a clip of one frame
+    make_samples              new clips or pictures from one, by patches
+    train_vaegan, train_singan    a model of one clip or picture, which draws samples of any size
+    generate_patch, generate_vaegan, generate_singan  settings of these, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -16,13 +20,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gestalt.media.image import read as read_image
     from gestalt.media.image import write as write_image
-    from gestalt.media.video import VideoStream
+    from gestalt.media.video import VideoStream, read_clip
     from gestalt.media.video_writer import VideoWriter
-    from gestalt.recipes import analogy_pair, analogy_patch
+    from gestalt.recipes import analogy_pair, analogy_patch, generate_patch, generate_singan, generate_vaegan
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
     from gestalt.tasks.analogy.pair import make as train_analogy
     from gestalt.tasks.analogy.patch import make as make_analogy
+    from gestalt.tasks.generate.patch import make as make_samples
+    from gestalt.tasks.generate.singan import fit as train_singan
+    from gestalt.tasks.generate.vaegan import fit as train_vaegan
 
 __all__ = [
     "NullRun",
@@ -31,9 +38,16 @@ __all__ = [
     "VideoWriter",
     "analogy_pair",
     "analogy_patch",
+    "generate_patch",
+    "generate_singan",
+    "generate_vaegan",
     "make_analogy",
+    "make_samples",
+    "read_clip",
     "read_image",
     "train_analogy",
+    "train_singan",
+    "train_vaegan",
     "write_image",
 ]
 
@@ -44,9 +58,16 @@ _HOMES = {
     "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
     "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
+    "generate_patch": ("gestalt.recipes", "generate_patch"),
+    "generate_singan": ("gestalt.recipes", "generate_singan"),
+    "generate_vaegan": ("gestalt.recipes", "generate_vaegan"),
     "make_analogy": ("gestalt.tasks.analogy.patch", "make"),
+    "make_samples": ("gestalt.tasks.generate.patch", "make"),
+    "read_clip": ("gestalt.media.video", "read_clip"),
     "read_image": ("gestalt.media.image", "read"),
     "train_analogy": ("gestalt.tasks.analogy.pair", "make"),
+    "train_singan": ("gestalt.tasks.generate.singan", "fit"),
+    "train_vaegan": ("gestalt.tasks.generate.vaegan", "fit"),
     "write_image": ("gestalt.media.image", "write"),
 }
 
