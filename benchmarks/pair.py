@@ -154,10 +154,10 @@ def stepper(a: Tensor, b: Tensor, level: int, settings: Pair):
         for x, chain, net in zip((a, b), chains, nets, strict=True)
     ]
 
-    return _one_by_one(lambda run: pair.fit_level(level, sides[0], sides[1], settings, seed=0, run=run))
+    return one_by_one(lambda run: pair.fit_level(level, sides[0], sides[1], settings, seed=0, run=run))
 
 
-def _one_by_one(function: Callable[[NullRun], None]):
+def one_by_one(function: Callable[[NullRun], None]):
     """Turn a training loop inside out: it runs in a thread of its own, a step each time the generator is asked."""
     go, done, is_over = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
     count = torch.get_num_threads()
