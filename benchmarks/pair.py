@@ -2,13 +2,14 @@
 
     uv run python benchmarks/pair.py pairs ../shared/data/pairs --size 64    real pairs, both directions
     uv run python benchmarks/pair.py cost ../shared/data/pairs               seconds per step, level by level
-    uv run python benchmarks/pair.py equal ../shared/data/pairs              time to the published quality
+    uv run python benchmarks/pair.py equal ../shared/data/pairs --threads 1  time to the published quality
 
 The first keeps its runs in scratch/pair and makes each only once. `--only NAME ...` limits the pairs.
 """
 
 import argparse
 import dataclasses
+import hashlib
 import itertools
 import json
 import statistics
@@ -50,7 +51,9 @@ def pairs(folder: Path, size: int, only: list[str], threads: int) -> None:
     rows: dict[str, list[list[float]]] = {}
     cells, labels = [], []
     for name in names:
-        run = SCRATCH / f"{name}_{size}"
+        # Runs of other settings, as those of an older version, are others.
+        settings = dataclasses.replace(recipes.analogy_pair("fast"), size=size)
+        run = SCRATCH / f"{name}_{size}_{hashlib.sha256(repr(settings).encode()).hexdigest()[:8]}"
         if not (run / "metrics.json").exists():
             argv = [
                 "analogy",
@@ -142,7 +145,7 @@ def stepper(a: Tensor, b: Tensor, level: int, settings: Pair):
     nets = []
     for n in range(level + 1):
         nets = [
-            pair._new_nets(pair.width(n, settings), pair.BORDERS[settings.layout], seeded(0, n), a.device)
+            pair.new_nets(pair.width(n, settings), pair.BORDERS[settings.layout], seeded(0, n), a.device)
             for _ in chains
         ]
         if n < level:

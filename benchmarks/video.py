@@ -54,7 +54,7 @@ def main() -> None:
         blocks = list(VideoStream(shared / name, size=SIZE, block=FRAMES))[:1]
         settings = dataclasses.replace(recipes.analogy_patch("fast"), size=SIZE)
         still = patch.working_size(image.read(next((shared / style).parent.glob(f"{Path(style).name}.*"))), settings)
-        clip = video._as_clip(blocks[0].frames, SIZE)
+        clip = video.as_clip(blocks[0].frames, SIZE)
         middle = clip[:, :, clip.shape[2] // 2]
         settings = patch.choose(middle, patch.prepare(middle, still, settings), settings, seed=0)
 

@@ -54,6 +54,9 @@ def analogy_pair(preset: str) -> Pair:
     tiny     for tests: 24 px, 4 steps a level.
     paper    the published hyperparameters: 220 px, 11 levels (the refitted ratio is given here), 20,000 steps a level,
              widths 32 to 128; days on a CPU.
+    paper-video  the same with what the authors changed for clips: 25,000 steps a level, coarsest level 25 px, beta 1.
+    style, texture  fast, as for the authors all these are one setting.
+    glyph    fast with a coarsest level of 25 px, which holds the letter's layout.
     sketch   fast with the published weights for a sketch as B: critics learn five times faster than generators, and
              B's adversarial loss counts a tenth.
 
@@ -61,20 +64,24 @@ def analogy_pair(preset: str) -> Pair:
         ValueError: no such preset.
     """
     fast = Pair()
+    paper = Pair(
+        size=220,
+        ratio=0.7785,
+        widest=128,
+        lr_d=1e-4,
+        steps=20_000,
+        coarse_steps=20_000,
+        layout="learned",
+        penalty_every=1,
+    )
     presets = {
         "fast": fast,
         "tiny": Pair(size=24, coarsest=12, width=8, widest=8, steps=4, coarse_steps=4),
-        "paper": Pair(
-            size=220,
-            ratio=0.7785,
-            widest=128,
-            lr_d=1e-4,
-            steps=20_000,
-            coarse_steps=20_000,
-            layout="learned",
-            penalty_every=1,
-            plateau=0,
-        ),
+        "paper": paper,
+        "paper-video": dataclasses.replace(paper, coarsest=25, beta=1.0, steps=25_000, coarse_steps=25_000),
+        "style": fast,
+        "texture": fast,
+        "glyph": dataclasses.replace(fast, coarsest=25),
         "sketch": dataclasses.replace(fast, lr_g=1e-4, gamma=0.1),
     }
     return choose(presets, preset)

@@ -238,6 +238,27 @@ def test_times_are_repaired(stamps: list[int | None], expected: list[int]) -> No
     assert [round(clock.read(stamp) * 1000, 6) for stamp in stamps] == expected
 
 
+def test_the_end_of_the_last_frame(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", end_s=2.5) as writer:
+        writer.write(numbered(6), [0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    stream = VideoStream(tmp_path / "a.mp4")
+    assert stream.end_s is None
+    list(stream)
+    assert stream.end_s == pytest.approx(2.5, abs=1e-4)
+    part = VideoStream(tmp_path / "a.mp4", stop_s=0.25)
+    list(part)
+    assert part.end_s == pytest.approx(0.25)
+    frames = [Image.fromarray(frame) for frame in numbered(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 100, 2000])
+    moving = VideoStream(tmp_path / "a.gif")
+    list(moving)
+    assert moving.end_s == pytest.approx(2.2)
+    frames[0].save(tmp_path / "a.png")
+    still = VideoStream(tmp_path / "a.png")
+    list(still)
+    assert still.end_s is None
+
+
 def test_read_clip(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mkv", textures(20), codec="ffv1", pix_fmt="bgr0", tick_s=Fraction(1, 1000))
     clip, times = read_clip(path, max_frames=20)
@@ -252,7 +273,7 @@ def test_read_clip(tmp_path: Path) -> None:
     assert len(times) == 3
     with pytest.raises(ValueError, match="has 20 frames there, fewer than the 21 asked for"):
         read_clip(path, max_frames=30, take=21)
-    with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19 .*raise the limit"):
+    with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19 .*use a part of it"):
         read_clip(path, max_frames=19)
     counted = encode(tmp_path / "a.mp4", numbered(20))
     with pytest.raises(ValueError, match="has 20 frames, more than the limit of 5"):

@@ -96,3 +96,21 @@ def test_passive_waiting_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch
     assert os.environ["OMP_WAIT_POLICY"] == "active"
     assert os.environ.pop("KMP_BLOCKTIME") == "0"
     assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
+@pytest.mark.parametrize(("count", "pixels", "each"), [(1, 10**6, 1), (2, 10**6, 1), (4, 10**6, 2), (4, 18 * 18, 1)])
+def test_lanes(count: int, pixels: int, each: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with device.Lanes(torch.device("cpu"), pixels) as lanes:
+            seen = lanes.both(lambda x: (x, torch.get_num_threads()), ("first",), ("second",))
+        assert seen == (("first", each), ("second", each))
+        assert torch.get_num_threads() == count
+        with device.Lanes(torch.device("cpu"), pixels) as lanes, pytest.raises(ZeroDivisionError):
+            lanes.both(lambda x: 1 / x, (1,), (0,))
+        with device.Lanes(torch.device("cpu"), pixels) as lanes, pytest.raises(ZeroDivisionError):
+            lanes.both(lambda x: 1 / x, (0,), (1,))
+        assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)

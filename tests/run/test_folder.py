@@ -402,3 +402,13 @@ def test_listing_and_reporting_need_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("where", ["outputs/a.png", "."])
+def test_a_run_is_not_overwritten_by_what_comes_from_it(tmp_path: Path, where: str) -> None:
+    path = _finished(tmp_path / "run")
+    before = sorted(file.name for file in path.rglob("*"))
+    plan = jobs.plan(inputs={"x": str(path / where)})
+    with pytest.raises(ValueError, match="lies in the run that --overwrite would replace"):
+        Run.create(path, plan, overwrite=True, progress=jobs.quiet())
+    assert sorted(file.name for file in path.rglob("*")) == before

@@ -35,8 +35,8 @@ class Options:
     """The recipe that the other settings start from."""
 
     engine: str = ""
-    """How it is done; by default the first that the command has: patch (nearest patches, no training), pair (networks
-    trained on the two pictures), vaegan, singan (networks trained on the one)."""
+    """How it is done, where a command has several ways, and by default the first: patch (nearest patches, no training),
+    pair (networks trained on two pictures), vaegan or singan (networks trained on one)."""
 
     quiet: bool = False
     """Say nothing but errors and, at the end, the run folder."""
@@ -87,6 +87,7 @@ class Job:
         """
         given = {field.name: getattr(self.inputs, field.name) for field in dataclasses.fields(self.inputs)}
         paths = {name: _absolute(value) for name, value in given.items() if value is not None}
+        parent: Path | None = self.parent or given.get("run")  # a command on a run makes a child of it
         for path in map(Path, record.input_paths(paths)):
             if path.exists() and not (path.is_file() or path.is_dir()):
                 raise ValueError(f"{path} is neither a file nor a folder; expected one of these")
@@ -99,7 +100,7 @@ class Job:
             seed=self.options.seed,
             device=device,
             threads=count,
-            parent=str(self.parent) if self.parent else None,
+            parent=str(parent.expanduser().absolute()) if parent else None,
             argv=self.argv,
             references=citations.LINES.get(self.command.split()[0], ()),
         )

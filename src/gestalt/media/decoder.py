@@ -20,14 +20,13 @@ from gestalt.media.container import (
     video_stream,
     words,
 )
-from gestalt.media.video_info import Colour, VideoInfo, fit
+from gestalt.media.video_info import Colour, Picture, VideoInfo, fit
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-Picture = tuple[NDArray[np.uint8], float]
 """uint8 (H, W, 3) and its time in seconds."""
 
 HALF_MICROSECOND = 5e-7
@@ -106,7 +105,7 @@ def coded_frames(path: AnyPath, size: int | None, start_s: float) -> Generator[P
         start_s: frames shown before are left out; where the format has an index they are not all decoded.
 
     Yields:
-        uint8 (H, W, 3) and the time in seconds since the first frame of the file.
+        Frames, uint8 (H, W, 3) each, with their times since the first of the file.
 
     Raises:
         ValueError: the file is no readable video, or damaged; then after the last good frame.
@@ -134,7 +133,7 @@ def _shown(
     for frame in frames:
         time_s = clock.read(_stamp(frame, container))
         if time_s >= start_s - HALF_MICROSECOND:
-            yield look.rgb(frame), time_s
+            yield look.rgb(frame), time_s, float((frame.duration or 0) * (frame.time_base or 0))
 
 
 def _chain(first: "VideoFrame", rest: "Iterator[VideoFrame]") -> "Iterator[VideoFrame]":

@@ -15,12 +15,10 @@ from PIL import Image
 from gestalt.media import image
 from gestalt.media.atomic import AnyPath
 from gestalt.media.container import video_refusal, words
-from gestalt.media.video_info import SRGB, VideoInfo, fit
+from gestalt.media.video_info import SRGB, Picture, VideoInfo, fit
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm", ".pbm", ".qoi")
 _SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"qoif")
-
-Picture = tuple[NDArray[np.uint8], float]
 
 
 def folder_info(folder: AnyPath, rate: Fraction) -> VideoInfo:
@@ -46,7 +44,7 @@ def folder_frames(folder: AnyPath, rate: Fraction, size: int | None, start_s: fl
         start_s: frames shown before are left out.
 
     Yields:
-        uint8 (H, W, 3) and the time in seconds.
+        Frames, uint8 (H, W, 3) each, with their times.
 
     Raises:
         ValueError: there is no picture, one is refused, or one has another size than the first.
@@ -62,7 +60,7 @@ def folder_frames(folder: AnyPath, rate: Fraction, size: int | None, start_s: fl
         if shape != full:
             what = f"has {shape[1]} x {shape[0]} pixels, but {os.path.basename(paths[0])!r} has {full[1]} x {full[0]}"
             raise video_refusal(path, what, "give all frames one size")
-        yield _reduced(image.to_uint8(picture), size), float(index / rate)
+        yield _reduced(image.to_uint8(picture), size), float(index / rate), float(1 / rate)
 
 
 def is_picture(path: AnyPath) -> bool:
@@ -90,14 +88,14 @@ def picture_frames(path: AnyPath, size: int | None) -> Generator[Picture, None, 
     """The frames of an animated picture, or the one of a still picture.
 
     Yields:
-        uint8 (H, W, 3), alpha over white, and the time in seconds since the first frame.
+        Frames, uint8 (H, W, 3) each, alpha over white, with their times since the first.
 
     Raises:
         ValueError: `gestalt.media.image` refuses it; a damaged frame is found when its turn comes.
     """
     time_s = 0.0
     for frame, shown_s in image.read_frames(path):
-        yield _reduced(image.to_uint8(frame), size), time_s
+        yield _reduced(image.to_uint8(frame), size), time_s, shown_s
         time_s += shown_s
 
 

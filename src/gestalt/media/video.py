@@ -31,8 +31,8 @@ from torch import Tensor
 from gestalt.media import decoder, frames
 from gestalt.media.atomic import AnyPath
 from gestalt.media.container import video_refusal
-from gestalt.media.decoder import HALF_MICROSECOND, Picture
-from gestalt.media.video_info import VideoInfo, fit
+from gestalt.media.decoder import HALF_MICROSECOND
+from gestalt.media.video_info import Picture, VideoInfo, fit
 
 
 class Block(NamedTuple):
@@ -73,6 +73,8 @@ class VideoStream:
     Attributes:
         info: the whole video, as `probe` gives it.
         height, width: of the frames that are delivered, in pixels.
+        end_s: when the last frame ends, in seconds by the same clock as the times; None until all of them have been
+            delivered, and where the file does not say for how long it is shown.
     """
 
     def __init__(
@@ -109,14 +111,15 @@ class VideoStream:
         self._path, self._block, self._size = path, block, size
         self._start_s, self._stop_s = start_s, math.inf if stop_s is None else stop_s
         self._rate = _rate(rate)
+        self.end_s: float | None = None
         self.info = probe(path, rate=self._rate)
         self.height, self.width = fit(self.info.height, self.info.width, size)
 
     def __iter__(self) -> Iterator[Block]:
         block = np.empty((0,), np.uint8)
         times: list[float] = []
-        count = 0
-        for frame, time_s in self._frames():
+        count, end_s = 0, None
+        for frame, time_s, lasts_s in self._frames():
             if time_s < self._start_s - HALF_MICROSECOND:
                 continue
             if time_s >= self._stop_s - HALF_MICROSECOND:
@@ -126,9 +129,11 @@ class VideoStream:
             block[len(times)] = frame
             times.append(time_s)
             count += 1
+            end_s = min(time_s + lasts_s, self._stop_s) if lasts_s > 0 else None
             if len(times) == self._block:
                 yield Block(block, np.array(times))
                 block, times = np.empty((0,), np.uint8), []
+        self.end_s = end_s
         if times:
             yield Block(block[: len(times)], np.array(times))
         if count == 0:
@@ -190,8 +195,7 @@ def read_clip(
 
 
 def _too_long(path: AnyPath, what: str, max_frames: int) -> ValueError:
-    advice = "choose a part of it (start and stop), or raise the limit"
-    return video_refusal(path, f"has {what}, more than the limit of {max_frames} (max_frames)", advice)
+    return video_refusal(path, f"has {what}, more than the limit of {max_frames}", "use a part of it")
 
 
 def _rate(rate: Fraction | float) -> Fraction:

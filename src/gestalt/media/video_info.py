@@ -3,6 +3,12 @@
 from fractions import Fraction
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = tuple[NDArray[np.uint8], float, float]
+"""A frame, uint8 (H, W, 3), the time at which it is shown, and for how long: seconds, 0 where that is not known."""
+
 
 class Colour(NamedTuple):
     """How the numbers of a video mean colours, by the names of ITU-T H.273 that FFmpeg uses.

@@ -57,7 +57,7 @@ class VideoWriter:
             path: the file, ending in .mp4 (any case); its folder must exist.
             rate: frames per second, for frames without times. None: each frame comes with its time.
             end_s: with times, when the last frame ends; None: it lasts as long as the one before it, and
-                1/25 s if it is alone.
+                1/25 s if it is alone. May be set as an attribute as long as the video is open.
             audio_from: a video or sound file whose sound is added, as far as the video is long; see
                 `AudioTrack`. A file without sound adds none.
             audio_start_s: the time in that file that is heard with the first frame, in seconds.
@@ -76,7 +76,7 @@ class VideoWriter:
             raise ValueError(f"expected the sound to start at 0 s or later, got {audio_start_s}")
         if not 0 <= quality <= 51:
             raise ValueError(f"expected a quality (constant rate factor) from 0 to 51, got {quality}")
-        self._path, self._end_s, self._quality = path, end_s, quality
+        self._path, self.end_s, self._quality = path, end_s, quality
         self._rate = None if rate is None else Fraction(rate).limit_denominator(1001)
         self._audio_from, self._audio_start_s = audio_from, audio_start_s
         self._tick_s = TICK_S if self._rate is None else 1 / self._rate
@@ -209,8 +209,8 @@ class VideoWriter:
         """Encodes the last frame, and what waits inside the encoder."""
         if self._stream is None or self._held is None:
             raise ValueError(f"cannot write {quoted(self._path)}: expected at least one frame, got none")
-        if self._end_s is not None:
-            until = self._ticks(self._end_s)
+        if self.end_s is not None:
+            until = self._ticks(self.end_s)
         else:
             alone = 1 if self._rate is not None else round(Fraction(1, 25) / self._tick_s)
             until = self._held_at + (self._lasted or alone)

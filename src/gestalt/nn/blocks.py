@@ -16,7 +16,6 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import skip_init
 
 from gestalt.ops.convolve import conv3d
 from gestalt.ops.normalise import normalised_leaky
@@ -100,7 +99,6 @@ class _ClipConv(nn.Conv3d):
 
 
 def _empty_conv(axes: int, channels_in: int, channels_out: int, **more: Any) -> nn.Conv2d | _ClipConv:
-    """A convolution with weights still to be filled: torch would draw them from its global generator."""
-    conv = skip_init(nn.Conv2d if axes == 2 else _ClipConv, channels_in, channels_out, KERNEL, **more)
-    assert isinstance(conv, nn.Conv2d | _ClipConv)
-    return conv
+    """A convolution with weights still to be filled; torch's own, from its global generator, leave no trace there."""
+    with torch.random.fork_rng(devices=[]):
+        return (nn.Conv2d if axes == 2 else _ClipConv)(channels_in, channels_out, KERNEL, **more)

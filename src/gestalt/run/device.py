@@ -57,6 +57,10 @@ def use_threads(count: int) -> None:
     numba.set_num_threads(min(count, most))  # numba cannot exceed what it started with
 
 
+FEW_PIXELS = 48 * 48
+"""Up to which a lane has one thread."""
+
+
 class Lanes:
     """Two independent pieces of work at once, each on half of the threads; a context manager.
 
@@ -65,12 +69,15 @@ class Lanes:
 
     Args:
         device: where they compute.
+        pixels: of the pictures at work; on few of them more than one thread a lane would wait more than it works.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, pixels: int) -> None:
         self._threads = torch.get_num_threads()
         self._are_two = device.type == "cpu" and self._threads > 1
         self._half = self._threads // 2 if self._are_two else self._threads
+        if device.type == "cpu" and pixels <= FEW_PIXELS:
+            self._half = 1
 
     def __enter__(self) -> Self:
         torch.set_num_threads(self._half)

@@ -93,10 +93,16 @@ class Run(NullRun):
             save_every_s: See the class.
 
         Raises:
-            ValueError: If the folder cannot be made or is not free, or an input is missing.
+            ValueError: If the folder cannot be made or is not free, or an input is missing or lies in what would be
+                overwritten.
         """
         path = Path(path).expanduser().absolute()
         content = record.describe(plan)
+        for given in map(Path, record.input_paths(plan.inputs)):
+            if overwrite and given.resolve().is_relative_to(path.resolve()):
+                raise ValueError(
+                    f"{given} lies in the run that --overwrite would replace; choose another folder for --out"
+                )
         if not _is_writer():
             return cls(path, plan, content, None, progress, save_every_s)
         try:

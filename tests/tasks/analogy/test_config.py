@@ -60,6 +60,12 @@ def test_a_setting_of_the_pair_network_out_of_range_is_named(wrong):
         Pair(**wrong)
 
 
+def test_a_width_above_the_widest_is_refused():
+    with pytest.raises(ValueError, match="--width 64 is above --widest 32: raise that too"):
+        Pair(width=64)
+    assert Pair(width=64, widest=64).width == 64
+
+
 def test_paper_has_the_published_hyperparameters_of_the_pair_network():
     assert recipes.analogy_pair("fast") == Pair()
     paper = recipes.analogy_pair("paper")
@@ -67,6 +73,9 @@ def test_paper_has_the_published_hyperparameters_of_the_pair_network():
     assert (paper.steps, paper.coarse_steps, paper.penalty_every, paper.average) == (20_000, 20_000, 1, 0.0)
     assert (paper.lr_g, paper.lr_d, paper.alpha, paper.beta, paper.gamma) == (5e-4, 1e-4, 1.0, 10.0, 1.0)
     assert paper.layout == "learned"
+    clips = recipes.analogy_pair("paper-video")
+    assert (clips.coarsest, clips.beta, clips.steps, clips.coarse_steps) == (25, 1.0, 25_000, 25_000)
+    assert recipes.analogy_pair("glyph").coarsest == 25
     sketch = recipes.analogy_pair("sketch")
     assert (sketch.lr_g, sketch.lr_d, sketch.gamma) == (1e-4, 5e-4, 0.1)
 

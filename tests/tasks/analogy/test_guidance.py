@@ -7,7 +7,7 @@ import torch
 
 from gestalt.drawn import objects
 from gestalt.ops.resize import resize
-from gestalt.tasks.analogy.guidance import DECAYS, WEIGHTS, channel_weights, direction, guidance
+from gestalt.tasks.analogy.guidance import DECAYS, WEIGHTS, _figures, channel_weights, direction, guidance
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,22 @@ def test_direction_is_twice_the_angle_of_the_gradient(degrees):
 
 
 def test_nothing_has_no_direction():
-    assert float(direction(torch.full((1, 3, 9, 9), 0.3)).abs().max()) == 0
+    assert float(direction(torch.full((1, 3, 9, 9), 0.3)).abs().max()) < 1e-5  # rounding of the blur
 
 
 def test_weights_fade_by_level():
     assert channel_weights(0).flatten().tolist() == pytest.approx(list(WEIGHTS))
     twice = [w * d**2 for w, d in zip(WEIGHTS, DECAYS, strict=True)]
     assert channel_weights(2).flatten().tolist() == pytest.approx(twice)
+
+
+def test_figures_of_a_clip_are_seen_when_they_are_there(monkeypatch):
+    """Only some frames are looked at: each must count for the time around it, not for a later one."""
+    monkeypatch.setattr(
+        "gestalt.tasks.analogy.guidance.figure_ground", lambda frame: (frame[:, :1].mean(dim=1, keepdim=True), 1.0)
+    )
+    for count in (1, 3, 4, 10, 24):
+        ramp = torch.linspace(-0.8, 0.8, count).view(1, 1, -1, 1, 1).expand(1, 3, -1, 8, 8)
+        found, _ = _figures(ramp)
+        inner = slice(3, -3) if count > 8 else slice(count // 2, count // 2 + 1)
+        torch.testing.assert_close(found[:, :, inner], ramp[:, :1, inner], atol=0.12, rtol=0)

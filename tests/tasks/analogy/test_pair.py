@@ -228,7 +228,7 @@ def test_free_generators_cannot_tell_where_they_are():
     """On a picture that is the same everywhere, only zeros beyond the border make a difference."""
     constant = torch.full((1, 3, 20, 20), 0.3)
     for layout, is_flat in (("free", True), ("learned", False)):
-        g, _ = pair._new_nets(8, BORDERS[layout], seeded(0), torch.device("cpu"))
+        g, _ = pair.new_nets(8, BORDERS[layout], seeded(0), torch.device("cpu"))
         for conv in g.convs:
             next(iter(conv.parameters())).data.normal_(0, 0.2, generator=seeded(5))
         with torch.no_grad():
@@ -405,5 +405,5 @@ def test_check_names_the_levels():
 @pytest.mark.parametrize("size", [(1, 40), (3, 5)])
 def test_odd_pictures_train(size, pictures: Two):
     results = pair.make(torch.rand(1, 3, *size), pictures[1], TINY)
-    assert results["a2b"].shape == (1, 3, 1, 24) if size == (1, 40) else (1, 3, 3, 5)
+    assert results["a2b"].shape == ((1, 3, 1, 24) if size == (1, 40) else (1, 3, 3, 5))
     assert results["b2a"].shape[2:] == pictures[1].shape[2:]

@@ -18,7 +18,7 @@ from gestalt.metrics.edges import edge_correlation
 from gestalt.metrics.flicker import flicker
 from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
-from gestalt.tasks.analogy import patch, video
+from gestalt.tasks.analogy import pair, patch, video
 from gestalt.tasks.analogy.config import Pair, Patch
 
 PATCHES = dataclasses.replace(recipes.analogy_patch("tiny"), size=40, guidance=1.0, start=0)
@@ -67,7 +67,7 @@ def test_patches_give_every_frame_once_in_the_range_of_the_style(count, is_clip,
     result = torch.cat([piece.result for piece in pieces], dim=2)
     source = torch.cat([piece.source for piece in pieces], dim=2)
     assert result.shape == source.shape == (1, 3, count, 30, 40)
-    assert torch.equal(source, torch.cat([video._as_clip(clip[n : n + 1], 40) for n in range(count)], dim=2))
+    assert torch.equal(source, torch.cat([video.as_clip(clip[n : n + 1], 40) for n in range(count)], dim=2))
     assert np.concatenate([piece.times_s for piece in pieces]).tolist() == pytest.approx(
         np.concatenate([block.times_s for block in blocks(clip, 16)]).tolist()
     )
@@ -216,7 +216,66 @@ def test_the_command_keeps_times_and_sound(engine, clip_with_sound, style, tmp_p
     assert measures["a2b_flicker"] >= 0
     assert measures["a2b_edges_structure"] <= 1
     kinds = {entry["path"]: entry["kind"] for entry in json.loads((tmp_path / "run/outputs/index.json").read_text())}
-    assert kinds == {"b.png": "image", "a2b.mp4": "video", "sheet.png": "sheet"}
+    own = {"a.png": "image"} if engine == "pair" else {}
+    assert kinds == {"b.png": "image", "a2b.mp4": "video", "sheet.png": "sheet"} | own
+    assert {"a2b_null_histogram_coherence", "a2b_null_structure_swd"} <= set(measures)
+    if engine == "pair":  # what was trained can be used again
+        try:
+            argv = ["analogy", "apply", str(tmp_path / "run"), str(tmp_path / "style.png"), "--direction", "b2a"]
+            assert cli.run([*argv, "--quiet", "--device", "cpu", "--out", str(tmp_path / "applied")]) == 0
+        finally:
+            torch.set_num_threads(before)
+        assert json.loads((tmp_path / "applied/run.json").read_text())["parent"] == str(tmp_path / "run")
+
+
+def test_a_last_frame_that_is_held_stays_as_long_and_so_does_the_sound(clip_with_sound, style, tmp_path):
+    image.write(tmp_path / "style.png", style)
+    with VideoWriter(tmp_path / "held.mp4", end_s=1.2, audio_from=clip_with_sound) as writer:
+        writer.write(moving(4), [0.0, 0.1, 0.2, 0.3])
+    argv = ["analogy", "video", str(tmp_path / "held.mp4"), str(tmp_path / "style.png"), "--preset", "tiny"]
+    before = torch.get_num_threads()
+    try:
+        assert cli.run([*argv, "--quiet", "--device", "cpu", "--out", str(tmp_path / "run")]) == 0
+    finally:
+        torch.set_num_threads(before)
+    result = tmp_path / "run/outputs/a2b.mp4"
+    stream = VideoStream(result)
+    assert sum(len(block.times_s) for block in stream) == 4
+    assert stream.end_s == pytest.approx(1.2, abs=1e-3)
+    samples, rate = read_audio(result)
+    assert samples.shape[1] / rate == pytest.approx(1.2, abs=0.05)
+
+
+def test_short_clips_are_measured_on_all_their_frames(style, monkeypatch):
+    seen = []
+    original = video._keep_measures
+    monkeypatch.setattr(video, "_keep_measures", lambda shown, *more: (seen.extend(shown), original(shown, *more)))
+    video.make(blocks(moving(5), 5), style, PATCHES)
+    assert [frame.time_s for frame in seen] == blocks(moving(5), 5)[0].times_s.tolist()
+
+
+def test_a_pair_network_for_clips_stopped_between_levels_goes_on_to_the_same_video(clip_with_sound, style, tmp_path):
+    image.write(tmp_path / "style.png", style)
+    argv = ["analogy", "video", str(clip_with_sound), str(tmp_path / "style.png"), "--preset", "tiny", "--quiet"]
+    argv += ["--engine", "pair"]
+    before, original = torch.get_num_threads(), pair.fit_level
+
+    def impatient(n, *given, **more):
+        original(n, *given, **more)
+        if n == 1:
+            raise KeyboardInterrupt
+
+    try:
+        assert cli.run([*argv, "--out", str(tmp_path / "straight")]) == 0
+        pair.fit_level = impatient
+        assert cli.run([*argv, "--out", str(tmp_path / "run")]) == 3
+        pair.fit_level = original
+        assert cli.run(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+    finally:
+        pair.fit_level = original
+        torch.set_num_threads(before)
+    one, other = (tmp_path / name / "outputs/a2b.mp4" for name in ("straight", "run"))
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_stopped_run_goes_on_to_the_same_video(clip_with_sound, style, tmp_path):

@@ -176,7 +176,7 @@ def test_the_losses_are_those_written(given: Tensor, monkeypatch):
         return values
 
     monkeypatch.setattr(singan, "descend", watched)
-    with Lanes(x.device) as lanes:
+    with Lanes(x.device, 1) as lanes:
         below = singan._Below(1, x, model.chain, 1, 0, lanes)
         singan.fit_level(1, x, model, g, d, settings, seed=0, run=NullRun())
     assert len(found) == 4
@@ -249,7 +249,7 @@ def test_noise_amplitudes_are_a_tenth_of_what_reconstruction_lacks(given: Tensor
 def test_samples_of_the_levels_below_are_all_different_and_come_again(given: Tensor):
     model = untrained(given)
     x = model.inside(given)
-    with Lanes(x.device) as lanes:
+    with Lanes(x.device, 1) as lanes:
         below = singan._Below(2, x, model.chain, 3, 0, lanes)
         seen = [p for step in range(12) for p in below.samples(step)]  # two blocks: 10 steps of 3 make the first
         again = singan._Below(2, x, model.chain, 3, 0, lanes).samples(11)

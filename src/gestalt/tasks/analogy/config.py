@@ -145,6 +145,8 @@ class Pair:
         _at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        if self.width > self.widest:
+            raise ValueError(f"--width {self.width} is above --widest {self.widest}: raise that too")
         if not 0 <= self.average < 1:
             raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
         for name in ("lr_g", "lr_d"):

@@ -66,7 +66,10 @@ def _figures(image: Tensor) -> tuple[Tensor, float]:
     """(1, 1, ...) figure or ground, and the certainty; of a clip some frames are looked at, the others lie between."""
     if image.ndim == 4:
         return figure_ground(image)
-    found = [figure_ground(frame) for frame in _frames(image)[::FIGURES_EVERY].split(1)]
+    # Where `resize` will put them: each in the middle of its share of the time.
+    count = -(-image.shape[2] // FIGURES_EVERY)
+    at = [min(image.shape[2] - 1, int((n + 0.5) * image.shape[2] / count)) for n in range(count)]
+    found = [figure_ground(frame) for frame in _frames(image)[at].split(1)]
     figures = torch.stack([frame for frame, _ in found], dim=2)
     return resize(figures, image.shape[2:]).clamp(-1, 1), sum(certainty for _, certainty in found) / len(found)
 

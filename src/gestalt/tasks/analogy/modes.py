@@ -52,17 +52,23 @@ def refine(result: Tensor, chain: Chain, *, seed: int = 0) -> Tensor:
     Returns:
         (1, 3, H, W) in [-1, 1].
     """
-    return _climb(result, chain, max(0, len(chain.sizes) - chain.plain - 1), 1.0, seed)
+    start = max(0, len(chain.sizes) - chain.plain - 1)
+    return _climb(result, chain, start, 1.0 if start > 0 else 0.0, seed)  # at level 0 noise would replace the result
 
 
-def draw_pair(own: Chain, other: Chain, *, seed: int = 0) -> tuple[Tensor, Tensor]:
+def draw_pair(own: Chain, other: Chain, *, seed: int = 0, number: int = 0) -> tuple[Tensor, Tensor]:
     """A random sample of one picture and its aligned twin with the look of the other.
+
+    Args:
+        own, other: chains of either.
+        seed, number: of the noise; every number has its own.
 
     Returns:
         Two (1, 3, H, W) in [-1, 1], of the size of the one picture.
     """
     top = len(own.sizes) - 1
-    sample = own.climb(own.samples(1, top, seeded(seed, 0)), own.sizes, range(top, top + 1), seeded(seed, 1), 1.0)
+    below = own.samples(1, top, seeded(seed, number, 0))
+    sample = own.climb(below, own.sizes, range(top, top + 1), seeded(seed, number, 1), 1.0)
     twin = other.climb(sample, own.sizes, range(top, top + 1), None, 0.0)
     return sample.clamp(-1, 1), twin.clamp(-1, 1)
 
@@ -121,7 +127,7 @@ def keep_samples(chain_a: Chain, chain_b: Chain, settings: Pair, *, seed: int, r
     for name, own, other in (("a2b", chain_a, chain_b), ("b2a", chain_b, chain_a)):
         one, two = DIRECTIONS[name]
         for n in range(settings.samples):
-            sample, twin = draw_pair(own, other, seed=seed + n)
+            sample, twin = draw_pair(own, other, seed=seed, number=n)
             row = f"{one} to {two}, sample {n}"
             run.image(f"{name}_{n:03d}_sample.png", sample, f"a sample of {one}", row=row, col="sample")
             run.image(f"{name}_{n:03d}.png", twin, f"the same as {two}", row=row, col="its twin")
@@ -147,11 +153,11 @@ def load(run: Path, device: torch.device | str) -> Trained:
         ValueError: it is no run of the pair network, or its files are missing, damaged or of another version.
     """
     content = record.read(run)
-    if content.get("engine") != "pair" or content["command"] != "analogy make":
+    if content.get("engine") != "pair" or content["command"] not in ("analogy make", "analogy video"):
         made = " ".join(part for part in (content["command"], content.get("engine")) if part)
         raise ValueError(
             f"{run} was made by '{made}' and holds no trained pair; "
-            "expected a run of: gestalt analogy make A B --engine pair"
+            "expected a run of: gestalt analogy make A B --engine pair (or of analogy video)"
         )
     if content["status"] != "done":
         raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")

@@ -47,6 +47,6 @@ def keep_sheet(run: NullRun, rows: list[list[Tensor]]) -> None:
         rows,
         row_labels=["A to B", "B to A"],
         col_labels=["arrangement", "appearance", "histogram match", "analogy"],
-        cell=min(256, max(64, *rows[0][0].shape[2:], *rows[1][0].shape[2:])),
+        cell=min(256, max(128, *rows[0][0].shape[2:], *rows[1][0].shape[2:])),
     )
     run.image("sheet.png", sheet, "Both directions beside histogram matching", kind="sheet")

@@ -108,7 +108,7 @@ def fit(
     for n in range(len(chains[0].sizes)):
         if n == 0 or width(n, settings) != width(n - 1, settings):
             nets = tuple(
-                _new_nets(width(n, settings), BORDERS[settings.layout], seeded(seed, n), a.device) for _ in chains
+                new_nets(width(n, settings), BORDERS[settings.layout], seeded(seed, n), a.device) for _ in chains
             )
         a_side, b_side = (
             Side(resize(x, chain.sizes[n]).clamp(-1, 1), chain, *pair)
@@ -122,7 +122,7 @@ def fit(
     return chains[0], chains[1]
 
 
-def _new_nets(channels: int, border: Border, generator: Generator, device: torch.device) -> tuple[PatchNet, PatchNet]:
+def new_nets(channels: int, border: Border, generator: Generator, device: torch.device) -> tuple[PatchNet, PatchNet]:
     """A generator and a critic."""
     g = PatchNet(3, 3, channels, padding=1, border=border, generator=generator)
     return g.to(device), PatchNet(3, 1, channels, padding=0, generator=generator).to(device)
@@ -146,7 +146,7 @@ def fit_level(n: int, a: Side, b: Side, settings: Pair, *, self_weight: float = 
         "best": [math.inf, 0],
     }  # fmt: skip
     steps = settings.coarse_steps if a.chain.is_residual(n) else settings.steps
-    with Lanes(a.x.device) as lanes:
+    with Lanes(a.x.device, a.x.shape[2:].numel()) as lanes:
         for step in run.steps(f"level {n}", steps, state):
             chance_a, chance_b = seeded(seed, n, step), seeded(seed, n, step)
             from_a, from_b = lanes.both(

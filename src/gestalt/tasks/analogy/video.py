@@ -31,11 +31,12 @@ from torch import Tensor
 
 from gestalt.media.atomic import AnyPath
 from gestalt.media.sheet import contact_sheet
-from gestalt.media.video import Block
+from gestalt.media.video import Block, VideoStream
 from gestalt.media.video_writer import VideoWriter
 from gestalt.metrics.flicker import flicker, standing_still
 from gestalt.ops.pyramid import Size, fit_long_side
 from gestalt.ops.resize import resize
+from gestalt.ops.stats import match_histogram
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy import modes, pair, patch
 from gestalt.tasks.analogy.config import Pair, Patch
@@ -83,8 +84,8 @@ def check(settings: Patch | Pair, clip: Size, style: Size, frames: int | None) -
     if isinstance(settings, Pair) and frames is not None and frames > MOST_FRAMES:
         raise _too_long()
     given = torch.empty(1, 0, *clip), torch.empty(1, 0, *style)
-    if isinstance(settings, Patch):
-        patch.check(*given, settings)
+    if isinstance(settings, Patch):  # the style enters nowhere: only the clip's pyramid counts
+        patch.check(given[0], given[0], settings)
     else:
         pair.check(*given, settings)
 
@@ -132,11 +133,14 @@ def make(
             writer.write(piece.result, piece.times_s)
             change.add(piece.result, piece.source)
             still_change.add(piece.source, piece.source)
-            if count % stride == 0:
-                shown.append(_middle(piece))
-                if len(shown) > MOST_SHOWN:  # of a long clip, every second of those so far, and fewer from here
-                    shown, stride = shown[::2], 2 * stride
-            count += 1
+            for n in range(piece.result.shape[2]):
+                if count % stride == 0:
+                    shown.append(_frame(piece, n))
+                    if len(shown) > MOST_SHOWN:  # of a long clip, every second of those so far, and fewer from here
+                        shown, stride = shown[::2], 2 * stride
+                count += 1
+        if isinstance(stream, VideoStream):
+            writer.end_s = stream.end_s
     _keep_measures(shown, still, run)
     for name, kept in (("a2b_flicker", change), ("a_flicker", still_change)):
         if kept.pixels:
@@ -170,10 +174,9 @@ class Change:
                 self.pixels += pixels
 
 
-def _middle(piece: Piece) -> Shown:
-    """The middle frame, copied, so that the rest of the piece can go."""
-    middle = piece.source.shape[2] // 2
-    return Shown(piece.source[:, :, middle].clone(), piece.result[:, :, middle].clone(), float(piece.times_s[middle]))
+def _frame(piece: Piece, n: int) -> Shown:
+    """One frame, copied, so that the rest of the piece can go."""
+    return Shown(piece.source[:, :, n].clone(), piece.result[:, :, n].clone(), float(piece.times_s[n]))
 
 
 def by_patches(
@@ -192,7 +195,7 @@ def by_patches(
     source = style if style.ndim == 5 else style[:, :, None].expand(-1, -1, DEPTH, -1, -1).contiguous()
     tail: Tensor | None = None
     for number, (frames, times_s, is_last) in enumerate(_windows(stream)):
-        clip = _as_clip(frames, settings.size).to(style.device)
+        clip = as_clip(frames, settings.size).to(style.device)
         if number == 0:
             middle, still = clip[:, :, clip.shape[2] // 2], source[:, :, source.shape[2] // 2]
             if "auto" in (settings.guidance, settings.start):
@@ -230,7 +233,7 @@ def by_pair(
     """
     blocks = []
     for block in stream:
-        blocks.append(_as_clip(block.frames, settings.size)[0].movedim(1, 0))
+        blocks.append(as_clip(block.frames, settings.size)[0].movedim(1, 0))
         if sum(map(len, blocks)) > MOST_FRAMES:
             raise _too_long()
     frames = torch.cat(blocks).to(style.device)
@@ -238,6 +241,7 @@ def by_pair(
     chain_a, chain_b = pair.fit(frames, styles, settings, self_weight=SELF_WEIGHT, seed=seed, run=run)
     run.save("pair", {**chain_a.tensors("a"), **chain_b.tensors("b")})
     middle, still = frames[len(frames) // 2][None], styles[len(styles) // 2][None]
+    run.image("a.png", middle, "the clip, its middle frame")
     start = settings.start
     if start == "auto":
         start = modes.best_start(middle, still, chain_b, settings, seed=seed)
@@ -260,7 +264,7 @@ def _too_long() -> ValueError:
     )
 
 
-def _as_clip(frames: NDArray[np.uint8], size: int) -> Tensor:
+def as_clip(frames: NDArray[np.uint8], size: int) -> Tensor:
     """uint8 (T, H, W, 3) -> (1, 3, T, h, w) in [-1, 1] with a long side of at most `size`."""
     clip = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
     return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], size))).clamp(-1, 1)
@@ -287,11 +291,16 @@ def _continued(begin: Tensor, tail: Tensor) -> Tensor:
 
 
 def _keep_measures(shown: list[Shown], still: Tensor, run: NullRun) -> None:
-    """Medians over the frames shown, as far as they are finite, and a sheet of at most six of them."""
-    rows = [two_sided({"a2b": frame.result}, frame.source, still)["a2b"] for frame in shown]
-    for key in rows[0]:
-        known = [row[key] for row in rows if math.isfinite(row[key])]
-        run.measure(**{f"a2b_{key}": statistics.median(known) if known else math.nan})
+    """Medians over the frames shown, as far as they are finite, beside the nulls; a sheet of at most six of them."""
+    rows = []
+    for frame in shown:
+        recoloured = match_histogram(frame.source, still)
+        candidates = {"a2b": frame.result, "a2b_null_histogram": recoloured, "a2b_null_structure": frame.source}
+        rows.append(two_sided(candidates, frame.source, still))
+    for name, measured in rows[0].items():
+        for key in measured:
+            known = [row[name][key] for row in rows if math.isfinite(row[name][key])]
+            run.measure(**{f"{name}_{key}": statistics.median(known) if known else math.nan})
     picked = shown[:: -(-len(shown) // 6)]
     sheet = contact_sheet(
         [[frame.source for frame in picked], [frame.result for frame in picked]],

@@ -221,7 +221,7 @@ def fit_level(
     state: dict[str, Any] = {
         "generator": g, "critic": d, "g": optimiser_g, "d": optimiser_d, "mean": mean, "best": [math.inf, 0],
     }  # fmt: skip
-    with Lanes(x.device) as lanes:
+    with Lanes(x.device, x.shape[2:].numel()) as lanes:
         below = _Below(n, x, chain, settings.turns, seed, lanes)
         for step in run.steps(f"level {n}", settings.steps, state):
             chance, samples = seeded(seed, n, step), below.samples(step)
