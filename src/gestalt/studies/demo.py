@@ -2,11 +2,19 @@
 
 import dataclasses
 
+import torch
+from torch import Tensor
+
 from gestalt import recipes
 from gestalt.drawn import objects
-from gestalt.run.service import NullRun
+from gestalt.run.service import NullRun, Under
 from gestalt.studies.config import Demo
-from gestalt.tasks.analogy import patch
+from gestalt.tasks.analogy import patch as analogies
+from gestalt.tasks.generate import patch as samples
+from gestalt.tasks.generate.outcome import keep_one
+
+RATE = 13
+"""Frames per second of the drawn clip, which lasts a second."""
 
 
 def make(settings: Demo, *, seed: int = 0, run: NullRun) -> None:
@@ -18,6 +26,7 @@ def make(settings: Demo, *, seed: int = 0, run: NullRun) -> None:
         run: keeps the outputs.
     """
     _analogy(settings, seed, run)
+    _generate(settings, seed, run)
 
 
 def _analogy(settings: Demo, seed: int, run: NullRun) -> None:
@@ -25,5 +34,31 @@ def _analogy(settings: Demo, seed: int, run: NullRun) -> None:
     size = (round(settings.size * 3 / 4), settings.size)
     first, second = objects.pair(size=size, seed=seed)
     fast = dataclasses.replace(recipes.analogy_patch("fast"), size=settings.size)
-    patch.make(first.image, second.image, fast, seed=seed, run=run)
-    patch.sweep(first.image, second.image, fast, seed=seed, run=run, name="a2b")
+    analogies.make(first.image, second.image, fast, seed=seed, run=run)
+    analogies.sweep(first.image, second.image, fast, seed=seed, run=run, name="a2b")
+
+
+def _pan(picture: Tensor, frames: int) -> Tensor:
+    """A clip (1, 3, T, H, W) of a view that moves across a picture (1, 3, H, W'), two thirds as wide as it."""
+    width = picture.shape[3] * 2 // 3
+    at = [n * (picture.shape[3] - width) // (frames - 1) for n in range(frames)]
+    return torch.stack([picture[..., left : left + width] for left in at], dim=2)
+
+
+def _generate(settings: Demo, seed: int, run: NullRun) -> None:
+    """Two new pictures like a drawn one, the same one wider, and a new clip like a drawn one."""
+    size = (round(settings.size * 3 / 4), settings.size)
+    picture = objects.pair(size=size, seed=seed)[0].image[:, :, None]
+    clip = _pan(objects.pair(size=(settings.size // 2, settings.size), seed=seed + 1)[0].image, RATE)
+    wide = f"{size[0]}x{size[1] * 3 // 2}"
+    fast = dataclasses.replace(recipes.generate_patch("fast"), size=settings.size, samples=2)
+    for name, given, asked in (
+        ("new_picture", picture, fast),
+        ("wider_picture", picture, dataclasses.replace(fast, size=wide, noise=0.0, samples=1)),
+        ("new_clip", clip, dataclasses.replace(fast, samples=1)),
+    ):
+        if given.shape[2] > 1:
+            keep_one("clip", given, "a drawn clip", rate=RATE, run=run)
+        for n, sample in enumerate(samples.make(given, asked, seed=seed, run=Under(run, name))):
+            caption = f"{name.replace('_', ' ')} like the one drawn"
+            keep_one(f"{name}_{n}", sample, caption, rate=RATE, run=run)
