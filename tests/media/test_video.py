@@ -273,7 +273,7 @@ def test_read_clip(tmp_path: Path) -> None:
     assert len(times) == 3
     with pytest.raises(ValueError, match="has 20 frames there, fewer than the 21 asked for"):
         read_clip(path, max_frames=30, take=21)
-    with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19 .*use a part of it"):
+    with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19.*use a part of it"):
         read_clip(path, max_frames=19)
     counted = encode(tmp_path / "a.mp4", numbered(20))
     with pytest.raises(ValueError, match="has 20 frames, more than the limit of 5"):

@@ -1,9 +1,10 @@
 """Proof that a run survives being killed (SIGKILL) at any moment: what lies in its folder is whole, and `gestalt
 resume` ends with the bytes of an uninterrupted run.
 
-One job of half a minute is killed 20 times just after a step, spread evenly over the whole job, and 20 times at
-random. To stay within half an hour, one job is killed several times in its life (kill, resume, kill, resume, ...):
-four lives of five kills at steps, and as many lives as the random kills happen to need.
+One job of half a minute by the patch engine is killed 20 times just after a step, spread evenly over the whole job, and
+20 times at random; one by the pair network, in the middle of its levels, 6 times each. To stay within half an hour, one
+job is killed several times in its life (kill, resume, kill, resume, ...): four lives of five kills at steps (one of
+six), and as many lives as the random kills happen to need.
 
     python -m pytest tests/proofs/test_kill.py -s
 
@@ -30,46 +31,65 @@ from PIL import Image
 from gestalt.drawn import objects
 from gestalt.media import image
 from gestalt.run import journal
+from gestalt.run.checkpoint import read_weights
 
 pytestmark = pytest.mark.slow
 
 MAIN = "from gestalt import cli; cli.main()"
-FLAGS = ("--size", "160", "--iterations", "100", "--threads", "2")
 LEAST_S = 30.0  # what the job must last for the proof to mean something
-LIVES, KILLS = 4, 5  # at steps: kills in each life
-RANDOM_KILLS = 20
 SEED = 7
 TEMPORARY = re.compile(r"\.gestalt-\d+-\d+\.tmp")
 
 
-class Reference(NamedTuple):
-    """An uninterrupted run: its folder, its command line without --out, and how long its process took."""
+class Job(NamedTuple):
+    """What is killed: its flags, how many lives of how many kills at steps, and how many kills at random."""
 
+    flags: tuple[str, ...]
+    lives: int
+    kills: int
+    randomly: int
+
+
+PATCH = Job(("--size", "160", "--iterations", "100", "--threads", "2"), lives=4, kills=5, randomly=20)
+PAIR = Job(
+    ("--engine", "pair", "--size", "40", "--coarsest", "20", "--steps", "250", "--coarse-steps", "250"),
+    lives=1,
+    kills=6,
+    randomly=6,
+)
+
+
+class Reference(NamedTuple):
+    """An uninterrupted run: the job, its folder, its command line without --out, and how long its process took."""
+
+    job: Job
     path: Path
     argv: tuple[str, ...]
     seconds: float
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+@pytest.fixture(scope="module", params=[PATCH, PAIR], ids=["patch", "pair"])
+def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    job: Job = request.param
     place = tmp_path_factory.mktemp("reference")
     for name, scene in zip("ab", objects.pair(seed=SEED), strict=True):
         image.write(place / f"{name}.png", scene.image)
-    argv = ("analogy", "make", str(place / "a.png"), str(place / "b.png"), *FLAGS)
+    argv = ("analogy", "make", str(place / "a.png"), str(place / "b.png"), *job.flags)
     began = time.monotonic()
     finish([*argv, "--out", str(place / "run")])
     seconds = time.monotonic() - began
     worked = json.loads((place / "run" / "metrics.json").read_text())["seconds"]
     print(f"\nuninterrupted: {position(place / 'run')} steps, {worked:.1f} s of work, {seconds:.1f} s in all")
-    assert worked >= LEAST_S, "the job is too short for a proof: raise its --iterations"
-    return Reference(place / "run", argv, seconds)
+    assert worked >= LEAST_S, "the job is too short for a proof: raise its steps"
+    return Reference(job, place / "run", argv, seconds)
 
 
 def test_killed_at_steps(reference: Reference, tmp_path: Path) -> None:
-    count, total = LIVES * KILLS, position(reference.path)
-    for life in range(LIVES):
+    lives = reference.job.lives
+    count, total = lives * reference.job.kills, position(reference.path)
+    for life in range(lives):
         run = tmp_path / f"life{life}"
-        for target in [total * (2 * k + 1) // (2 * count) for k in range(life, count, LIVES)]:
+        for target in [total * (2 * k + 1) // (2 * count) for k in range(life, count, lives)]:
             child = start(reference, run)
             while position(run) < target:
                 assert child.poll() is None, f"the run ended before step {target}"
@@ -80,10 +100,11 @@ def test_killed_at_steps(reference: Reference, tmp_path: Path) -> None:
 
 def test_killed_at_random(reference: Reference, tmp_path: Path) -> None:
     chance, killed, life = random.Random(SEED), 0, 0
-    while killed < RANDOM_KILLS:
+    randomly = reference.job.randomly
+    while killed < randomly:
         life += 1
         run = tmp_path / f"life{life}"
-        while killed < RANDOM_KILLS and not is_done(run):
+        while killed < randomly and not is_done(run):
             pause = chance.uniform(0.0, reference.seconds)
             child = start(reference, run)
             try:
@@ -91,7 +112,7 @@ def test_killed_at_random(reference: Reference, tmp_path: Path) -> None:
                 assert child.returncode == 0, f"the run failed; see {run}.txt"
             except subprocess.TimeoutExpired:
                 killed += 1
-                kill(child, run, f"life {life}, random kill {killed} of {RANDOM_KILLS} after {pause:.3f} s")
+                kill(child, run, f"life {life}, random kill {killed} of {randomly} after {pause:.3f} s")
         assert_same(reference, run)
 
 
@@ -144,6 +165,8 @@ def assert_whole(run: Path) -> int:
             assert path.read_text().count("\n") == position(run), f"{path} has a torn line"
         elif path.suffix == ".pt":
             assert torch.load(path, weights_only=True)["done"] > 0
+        elif path.suffix == ".safetensors":
+            read_weights(path)
         elif path.suffix == ".html":
             assert path.read_text().rstrip().endswith("</html>")
         else:
