@@ -64,10 +64,7 @@ def keep_edit(
     keep_one("edited", results[start], f"the picture, entering at level {start}", rate=rate, run=run)
     cells = [result[:, :, result.shape[2] // 2] for result in results.values()]
     notes = [f"start {n}" + (" (taken)" if n == start else "") for n in results]
-    rows = [cells[n : n + COLUMNS] for n in range(0, len(cells), COLUMNS)]
-    captions = [notes[n : n + COLUMNS] for n in range(0, len(notes), COLUMNS)]
-    sheet = contact_sheet(rows, captions=captions)
-    run.image("levels.png", sheet, "The picture, entering at every level", kind="sheet")
+    run.image("levels.png", _pictures(cells, notes), "The picture, entering at every level", kind="sheet")
     run.measure(start=start)
 
 
@@ -88,6 +85,12 @@ def some_frames(clip: Tensor) -> list[Tensor]:
     return [clip[:, :, n] for n in _times(clip)]
 
 
+def _pictures(cells: list[Tensor], notes: list[str]) -> Tensor:
+    """A sheet of pictures with a note below each, row by row."""
+    rows, captions = ([given[n : n + COLUMNS] for n in range(0, len(given), COLUMNS)] for given in (cells, notes))
+    return contact_sheet(rows, captions=captions)
+
+
 def _times(clip: Tensor) -> list[int]:
     last = clip.shape[2] - 1
     return sorted({round(n * last / (TIMES - 1)) for n in range(TIMES)})
@@ -98,9 +101,7 @@ def keep_sheet(source: Tensor, samples: list[Tensor], run: NullRun, name: str) -
     if samples[0].shape[2] == 1:
         cells = [source[:, :, 0], *(sample[:, :, 0] for sample in samples)]
         notes = ["input", *(f"{name} {n}" for n in range(len(samples)))]
-        rows = [cells[n : n + COLUMNS] for n in range(0, len(cells), COLUMNS)]
-        captions = [notes[n : n + COLUMNS] for n in range(0, len(notes), COLUMNS)]
-        sheet = contact_sheet(rows, captions=captions)
+        sheet = _pictures(cells, notes)
     else:
         rows, captions = [], []
         for clip in (source, *samples):
