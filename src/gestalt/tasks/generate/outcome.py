@@ -87,7 +87,9 @@ def some_frames(clip: Tensor) -> list[Tensor]:
 
 def _pictures(cells: list[Tensor], notes: list[str]) -> Tensor:
     """A sheet of pictures with a note below each, row by row."""
-    rows, captions = ([given[n : n + COLUMNS] for n in range(0, len(given), COLUMNS)] for given in (cells, notes))
+    starts = range(0, len(cells), COLUMNS)
+    rows = [cells[n : n + COLUMNS] for n in starts]
+    captions = [notes[n : n + COLUMNS] for n in starts]
     return contact_sheet(rows, captions=captions)
 
 
