@@ -36,8 +36,8 @@ PATCH_FLAGS = [
     *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
 ]
 NEW_FLAGS = [
-    *("--samples", "--size", "--frames", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio", "--time-ratio"),
-    *("--patch", "--depth", "--noise", "--iterations", "--completeness", "--vote", "--search"),
+    *("--features", "--samples", "--size", "--frames", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
+    *("--time-ratio", "--patch", "--depth", "--noise", "--iterations", "--completeness", "--vote", "--search"),
 ]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
@@ -64,18 +64,18 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "analogy video": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
     "generate make": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate make --engine vaegan": [
-        *("--help", "--samples", "--size", "--begin-s", "--take", "--rates", "--coarsest", "--ratio", "--vae-levels"),
-        *("--width", "--latent", "--vae-steps", "--gan-steps", "--batch", "--lr", "--rec", "--kl", "--penalty-every"),
-        *("--anchor", "--plateau"),
+        *("--help", "--features", "--samples", "--size", "--begin-s", "--take", "--rates", "--coarsest", "--ratio"),
+        *("--vae-levels", "--width", "--latent", "--vae-steps", "--gan-steps", "--batch", "--lr", "--rec", "--kl"),
+        *("--penalty-every", "--anchor", "--plateau"),
         *RUN_FLAGS,
     ],
     "generate make --engine singan": [
-        *("--help", "--samples", "--size", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
+        *("--help", "--features", "--samples", "--size", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
         *("--time-ratio", "--width", "--widest", "--steps", "--turns", "--lr", "--alpha", "--penalty-every"),
         *("--average", "--plateau", "--layout"),
         *RUN_FLAGS,
     ],
-    "generate sample": ["--help", "--samples", "--size", "--frames", "--mode", "--box", *RUN_FLAGS],
+    "generate sample": ["--help", "--features", "--samples", "--size", "--frames", "--mode", "--box", *RUN_FLAGS],
     "generate edit": ["--help", "--mask", "--start", "--no-noise", *RUN_FLAGS],
     "generate retarget": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate inpaint": ["--help", *NEW_FLAGS, *RUN_FLAGS],

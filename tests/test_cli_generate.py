@@ -87,6 +87,41 @@ def test_pictures_by_patches(given):
     assert "data:image/png" in (path / "report.html").read_text()
 
 
+def test_features_add_a_frechet_distance_and_the_report_names_the_network(given):
+    path = run("generate", "make", given["picture"], "--features", "random", *SMALL)
+    metrics = json.loads((path / "metrics.json").read_text())
+    assert metrics["sifid"] > 0
+    assert metrics["null_shift_sifid"] > 0
+    assert "sifid with the features of random (untrained, fixed seed)" in (path / "report.html").read_text()
+
+
+def test_features_of_retargeted_clips(given):
+    argv = ["generate", "retarget", given["clip"], "--size", "24x48", "--frames", "5", "--features", "random"]
+    metrics = json.loads((run(*argv, *SMALL) / "metrics.json").read_text())
+    assert {"svfid", "null_shift_svfid"} <= set(metrics)
+
+
+@pytest.mark.parametrize("engine", ["patch", "vaegan", "singan"])
+def test_features_that_are_not_to_be_had_are_refused_before_anything_is_computed(engine, given, capsys):
+    def why(spec: str) -> str:
+        return refused(capsys, "generate", "make", given["picture"], "--engine", engine, "--features", spec, *SMALL)
+
+    Path("damaged.npz").write_bytes(b"PK nothing else")
+    assert "ARCH one of squeezenet, inception" in why("squeeze")
+    assert "there is no file of weights at" in why("squeezenet:nowhere.npz")
+    assert "damaged.npz' cannot be read as .npz weights" in why("squeezenet:damaged.npz")
+    assert "takes no file" in why("random:damaged.npz")
+    assert [path.name for path in Path.cwd().iterdir()] == ["damaged.npz"]
+
+
+def test_features_need_pictures_of_some_size_and_one_input(given, capsys):
+    argv = ["generate", "retarget", given["picture"], "--size", "8x30", "--features", "random", *SMALL]
+    assert "at least 9 x 9 pixels, got 8 x 30" in refused(capsys, *argv)
+    argv = ["generate", "collage", given["picture"], given["other"], "--features", "random", *SMALL]
+    assert "a collage has several inputs and is not measured" in refused(capsys, *argv)
+    assert list(Path.cwd().iterdir()) == []
+
+
 def test_clips_by_patches_keep_their_rate(given):
     path = run("generate", "make", given["clip"], "--frames", "7", *SMALL, "-n", "1")
     clip, times_s = read_clip(path / "outputs" / "sample_000.mp4", max_frames=100)
@@ -128,8 +163,9 @@ def test_collage(given, capsys):
 
 def test_trained_models_draw_more_of_any_size(trained):
     assert {"input.png", "sample_000.png", "sheet.png"} <= set(names(trained))
-    path = run("generate", "sample", str(trained), "-n", "2", "--size", "20x48", *ONE)
+    path = run("generate", "sample", str(trained), "-n", "2", "--size", "20x48", "--features", "random", *ONE)
     assert Image.open(path / "outputs" / "sample_001.png").size == (48, 20)
+    assert "sifid" in json.loads((path / "metrics.json").read_text())
 
 
 def test_trained_models_edit(trained, given):
@@ -161,7 +197,7 @@ def test_other_runs_and_hopeless_wishes_are_refused(trained, given, capsys):
 @pytest.mark.parametrize(("engine", "records"), [("vaegan", 5), ("singan", 3)])
 def test_stopped_in_mid_level_and_resumed_is_the_same(engine, records, given, monkeypatch):
     """Two records a level, of its first step and its last: so it stops after the first of a later level, a GAN's."""
-    argv = ["generate", "make", given["picture"], "--engine", engine, *SMALL]
+    argv = ["generate", "make", given["picture"], "--engine", engine, "--features", "random", *SMALL]
     assert cli.run([*argv, "--out", "whole"]) == 0
     count = 0
 
@@ -181,6 +217,8 @@ def test_stopped_in_mid_level_and_resumed_is_the_same(engine, records, given, mo
     assert cli.run(["resume", "parts", "--quiet"]) == 0
     for file in ("weights/model.safetensors", "outputs/sample_000.png", "outputs/sheet.png"):
         assert Path("whole", file).read_bytes() == Path("parts", file).read_bytes(), file
+    whole, parts = (json.loads(Path(path, "metrics.json").read_text()) for path in ("whole", "parts"))
+    assert whole["sifid"] == parts["sifid"]
 
 
 def test_the_study_over_vae_levels(given):

@@ -183,7 +183,7 @@ def test_random_features_are_always_the_same_and_say_that_they_are_untrained():
     before = torch.get_rng_state()
     one, other = load("random"), load("random")
     assert torch.equal(torch.get_rng_state(), before)
-    assert one.name == "random (untrained)"
+    assert one.name == "random (untrained, fixed seed)"
     assert one.kinds == ("image", "clip")
     still, clip = pictures(20, 23), pictures(4, 20, 23)
     assert one(still).shape == (2, 64, 6, 8)
@@ -211,7 +211,7 @@ def test_random_features_of_clips_see_motion_and_those_of_single_frames_do_not()
     clip, net = bouncing(), load("random")
     frames = shuffled_frames(clip, 1)[0]
     still = net.by_frame()
-    assert still.name == "random (untrained, frame by frame)"
+    assert still.name == "random (untrained, fixed seed, frame by frame)"
     assert svfid(frames, clip, still) < 1e-6
     assert svfid(frames, clip, net) > 1e-3
     assert sifid(clip[:, :, 0], clip[:, :, 0], net) < 1e-9 < 1e-3 < sifid(clip[:, :, 0], bouncing(seed=3)[:, :, 0], net)
@@ -249,6 +249,7 @@ def test_the_smallest_picture_of_every_layer(arch, reading):
         for n, stage in enumerate(net.stages[kind]):
             needed = max(needed, stage.least)
             size = (2, needed, needed) if kind == "clip" else (needed, needed)
+            assert net.at(stage.name).least == needed
             assert min(net.at(stage.name)(pictures(*size)).shape) >= 1
             if needed > 1:
                 smaller = pictures(*size)[..., :-1]

@@ -70,44 +70,50 @@ class Edited:
 
 def make(job: Job) -> Run:
     """Read the input, then make samples of it in a run, by patches or by a model trained for it."""
-    from gestalt.tasks.generate import outcome, patch
+    from gestalt.tasks.generate import measures, outcome, patch
 
     clip, rate = read_input(job.inputs.x, job.settings)
     if job.options.engine != "patch":
         return _train(job, clip, rate)
     clip = patch.working_size(clip, job.settings)
+    size = patch.sample_size(clip.shape[2:], job.settings)
+    frechet = measures.frechet_by(job.settings.features, clip.shape[2:], size)
     with job.start(devices=("cpu", "cuda")) as run:
         samples = patch.make(clip.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
-        outcome.keep(samples, clip, rate=rate, run=run)
+        outcome.keep(samples, clip, rate=rate, run=run, frechet=frechet)
     return run
 
 
 def _train(job: Job, clip: Tensor, rate: Fraction) -> Run:
     """Train the model, keep it, and draw samples from it."""
-    from gestalt.tasks.generate import outcome, sampling, singan, vaegan
+    from gestalt.tasks.generate import measures, outcome, sampling, singan, vaegan
     from gestalt.tasks.generate.config import Sample
 
     method = {"vaegan": vaegan, "singan": singan}[job.options.engine]
     clip = method.working_size(clip, job.settings)
+    frechet = measures.frechet_by(job.settings.features, clip.shape[2:])
     with job.start() as run:
         source = clip.to(run.plan.device)
         model = method.fit(source, job.settings, seed=run.plan.seed, run=run)
         trained = sampling.trained_on(source, float(rate), job.settings, model)
         sampling.save(trained, run)
         samples = sampling.sample(trained, Sample(samples=job.settings.samples), seed=run.plan.seed)
-        outcome.keep(samples, trained.source, rate=trained.rate, run=run)
+        outcome.keep(samples, trained.source, rate=trained.rate, run=run, frechet=frechet)
     return run
 
 
 def sample(job: Job) -> Run:
     """Read the model, then draw from it in a run of its own."""
-    from gestalt.tasks.generate import outcome, sampling
+    from gestalt.tasks.generate import measures, outcome, sampling
 
-    sampling.check(sampling.load(job.inputs.run, "cpu"), job.settings)
+    trained = sampling.load(job.inputs.run, "cpu")
+    sampling.check(trained, job.settings)
+    size = sampling.ladder(trained, job.settings)[-1]
+    frechet = measures.frechet_by(job.settings.features, trained.source.shape[2:], size)
     with job.start() as run:
         trained = sampling.load(job.inputs.run, run.plan.device)
         samples = sampling.sample(trained, job.settings, seed=run.plan.seed)
-        outcome.keep(samples, trained.source, rate=trained.rate, run=run)
+        outcome.keep(samples, trained.source, rate=trained.rate, run=run, frechet=frechet)
     return run
 
 
@@ -141,7 +147,7 @@ def inpaint(job: Job) -> Run:
     """Read the input and its mask, then fill the holes in a run."""
     from gestalt.media.video import read_clip
     from gestalt.ops.resize import resize
-    from gestalt.tasks.generate import outcome, patch
+    from gestalt.tasks.generate import measures, outcome, patch
 
     if job.settings.frames:
         raise ValueError(f"--frames {job.settings.frames}: a clip with filled holes has the frames of the input")
@@ -151,10 +157,11 @@ def inpaint(job: Job) -> Run:
     clip = patch.working_size(clip, job.settings)
     hole = resize(mask.mean(1, keepdim=True), (mask.shape[2], *clip.shape[3:])) > 0
     hole = hole.expand(-1, -1, clip.shape[2], -1, -1)
+    frechet = measures.frechet_by(job.settings.features, clip.shape[2:])
     with job.start(devices=("cpu", "cuda")) as run:
         device = run.plan.device
         samples = patch.inpaint(clip.to(device), hole.to(device), job.settings, seed=run.plan.seed, run=run)
-        outcome.keep(samples, clip, rate=rate, run=run)
+        outcome.keep(samples, clip, rate=rate, run=run, frechet=frechet)
     return run
 
 
@@ -164,6 +171,8 @@ def collage(job: Job) -> Run:
 
     if len(job.inputs.x) < 2:
         raise ValueError(f"a collage needs two pictures or more, got {len(job.inputs.x)}")
+    if job.settings.features is not None:
+        raise ValueError("--features: a collage has several inputs and is not measured; leave this away")
     read = [read_input(path, job.settings) for path in job.inputs.x]
     clips = [patch.working_size(clip, job.settings) for clip, _ in read]
     with job.start(devices=("cpu", "cuda")) as run:

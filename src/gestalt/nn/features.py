@@ -29,7 +29,7 @@ import dataclasses
 import http.client
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,11 @@ class Features:
         """The layers in order."""
         return tuple(stage.name for stage in self.stages[self.kinds[0]])
 
+    @property
+    def least(self) -> int:
+        """Height and width in pixels of the smallest picture that a call can take."""
+        return _least(self.stages[self.kinds[0]][: self.names.index(self.layer) + 1])
+
     def __call__(self, x: Tensor) -> Tensor:
         """The map of `layer`.
 
@@ -104,7 +109,7 @@ class Features:
         stages = self._stages(x)
         last = max((n for n, stage in enumerate(stages) if stage.name in wanted), default=-1)
         smallest = min(x.shape[-2:])
-        needed = max((stage.least for stage in stages[: last + 1]), default=1)
+        needed = _least(stages[: last + 1])
         if smallest < needed:
             raise ValueError(
                 f"{self.arch} at {stages[last].name} needs pictures of at least {needed} x {needed} pixels, got "
@@ -193,7 +198,9 @@ def load(spec: str) -> Features:
             raise ValueError(f"'random' is never trained and takes no file, got {spec!r}")
         trunk, both = random_stages()
         trunk.eval().requires_grad_(False)
-        return Features("random", "untrained", ("image", "clip"), "conv2", trunk, both, AS_IT_IS, usual="conv2")
+        return Features(
+            "random", "untrained, fixed seed", ("image", "clip"), "conv2", trunk, both, AS_IT_IS, usual="conv2"
+        )
     if name not in ARCHITECTURES:
         raise ValueError(f"features are ARCH[:FILE] with ARCH one of {', '.join(available())}, got {spec!r}")
     if colon and not file:
@@ -212,6 +219,11 @@ def load(spec: str) -> Features:
 def available() -> tuple[str, ...]:
     """The architectures of the grammar."""
     return (*ARCHITECTURES, "random")
+
+
+def _least(stages: Sequence[Stage]) -> int:
+    """Height and width in pixels of the smallest picture that goes through all of them."""
+    return max((stage.least for stage in stages), default=1)
 
 
 def _fill(trunk: nn.Module, state: State, complaint: str, expects: str) -> None:

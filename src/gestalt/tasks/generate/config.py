@@ -1,12 +1,29 @@
 """Settings of the engines that make new pictures and clips from one; standard library only."""
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patch:
+class Measured:
+    """What the settings of everything that makes samples share: how these are measured."""
+
+    features: str | None = None
+    """ARCH[:FILE]: one measure more, the Frechet distance of a network's features. squeezenet, inception and vgg19 look
+    at pictures and single frames, r3d18 and r2plus1d_18 at clips, random (never trained) at both. Without FILE, weights
+    that are not there yet are downloaded."""
+
+    def __post_init__(self) -> None:
+        """Make FILE absolute, so that a run can be resumed from any folder."""
+        arch, _, file = (self.features or "").partition(":")
+        if file:
+            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch(Measured):
     """Settings of the patch engine (no training)."""
 
     samples: int = 8
@@ -66,6 +83,7 @@ class Patch:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        super().__post_init__()
         _at_least(self, 1, "samples", "coarsest", "shortest", "patch", "depth", "iterations")
         _at_least(self, 0, "frames", "begin_s", "take", "noise", "completeness")
         _between(self, "ratio", "time_ratio")
@@ -73,7 +91,7 @@ class Patch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VaeGan:
+class VaeGan(Measured):
     """Settings of Hierarchical Patch VAE-GAN (trained on the input)."""
 
     samples: int = 8
@@ -123,8 +141,9 @@ class VaeGan:
     rec: float = 10.0
     """Weight of the reconstruction."""
 
-    kl: float = 1.0
-    """Weight of the latent map's divergence from N(0, 1), both as means over all numbers."""
+    kl: float = 10.0
+    """Weight of the latent map's divergence from N(0, 1), both as means over all numbers. Published is 1, which needs
+    many times the steps until draws from N(0, 1) look as good as what comes from the input."""
 
     penalty_every: int = 4
     """Steps from one gradient penalty to the next; its weight grows accordingly."""
@@ -142,6 +161,7 @@ class VaeGan:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        super().__post_init__()
         object.__setattr__(self, "rates", tuple(self.rates))  # from a file it comes as a list
         wholes = ("samples", "size", "coarsest", "vae_levels", "width", "latent", "vae_steps", "gan_steps", "batch")
         _at_least(self, 1, *wholes, "penalty_every")
@@ -153,7 +173,7 @@ class VaeGan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SinGan:
+class SinGan(Measured):
     """Settings of SinGAN (trained on the input)."""
 
     samples: int = 8
@@ -218,6 +238,7 @@ class SinGan:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        super().__post_init__()
         wholes = ("samples", "size", "coarsest", "shortest", "width", "widest", "steps", "turns", "penalty_every")
         _at_least(self, 1, *wholes)
         _at_least(self, 0, "begin_s", "take", "alpha", "plateau")
@@ -227,7 +248,7 @@ class SinGan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class Sample(Measured):
     """Settings of drawing more samples from a trained model."""
 
     samples: int = 8
@@ -252,6 +273,7 @@ class Sample:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        super().__post_init__()
         _at_least(self, 1, "samples")
         _at_least(self, 0, "frames")
         if self.size != 0:

@@ -9,14 +9,20 @@ from gestalt.media.sheet import contact_sheet
 from gestalt.media.video_writer import VideoWriter
 from gestalt.metrics.nulls import shifted
 from gestalt.run.service import NullRun
-from gestalt.tasks.generate.measures import measure
+from gestalt.tasks.generate.measures import Frechet, measure
 
 TIMES, COLUMNS = 5, 4
 """Frames of each clip, and pictures in a row, on the sheet."""
 
 
 def keep(
-    samples: Iterable[Tensor], source: Tensor, *, rate: Fraction | float = 25, run: NullRun, name: str = "sample"
+    samples: Iterable[Tensor],
+    source: Tensor,
+    *,
+    rate: Fraction | float = 25,
+    run: NullRun,
+    name: str = "sample",
+    frechet: Frechet | None = None,
 ) -> list[Tensor]:
     """Keep the input and every sample as soon as it is there, then a sheet and the measures.
 
@@ -26,6 +32,7 @@ def keep(
         rate: frames per second of clips.
         run: takes it all: `input.png` or `.mp4`, `sample_000.png` or `.mp4` and so on, `sheet.png`.
         name: what the files are called.
+        frechet: one measure more; the sheet's caption says which.
 
     Returns:
         The samples.
@@ -35,10 +42,11 @@ def keep(
     for n, sample in enumerate(samples):
         keep_one(f"{name}_{n:03d}", sample, f"{name} {n}", rate=rate, run=run)
         kept.append(sample.cpu())
-    keep_sheet(source, kept, run, name)
+    caption = "The input and what was made of it"
+    keep_sheet(source, kept, run, name, caption if frechet is None else f"{caption}; {frechet}")
     source = source.cpu()
-    run.measure(**measure(kept, source))
-    null = measure(shifted(source, len(kept)), source)
+    run.measure(**measure(kept, source, frechet))
+    null = measure(shifted(source, len(kept)), source, frechet)
     run.measure(**{f"null_shift_{key}": value for key, value in null.items()})
     return kept
 
@@ -98,7 +106,7 @@ def _times(clip: Tensor) -> list[int]:
     return sorted({round(n * last / (TIMES - 1)) for n in range(TIMES)})
 
 
-def keep_sheet(source: Tensor, samples: list[Tensor], run: NullRun, name: str) -> None:
+def keep_sheet(source: Tensor, samples: list[Tensor], run: NullRun, name: str, caption: str) -> None:
     """Of clips a row each and a column per time, the input first; of pictures as many as fit, row by row."""
     if samples[0].shape[2] == 1:
         cells = [source[:, :, 0], *(sample[:, :, 0] for sample in samples)]
@@ -109,8 +117,6 @@ def keep_sheet(source: Tensor, samples: list[Tensor], run: NullRun, name: str) -
         for clip in (source, *samples):
             rows.append(some_frames(clip))
             captions.append([f"frame {n}" for n in _times(clip)])
-        columns = max(map(len, captions))
-        captions = [[*notes, *[""] * (columns - len(notes))] for notes in captions]
         labels = ["input", *(f"{name} {n}" for n in range(len(samples)))]
         sheet = contact_sheet(rows, row_labels=labels, captions=captions)
-    run.image("sheet.png", sheet, "The input and what was made of it", kind="sheet")
+    run.image("sheet.png", sheet, caption, kind="sheet")
