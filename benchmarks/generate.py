@@ -4,7 +4,9 @@
     uv run python benchmarks/generate.py growth ../shared/data/clips     seconds and memory over the number of voxels
     uv run python benchmarks/generate.py cost ../shared/data/clips       VAE-GAN, seconds a step beside the published
 
-Sheets go to scratch/generate.
+Sheets go to scratch/generate. Frechet distances are in percent of that of the mean colour, since their size says
+more of the network than of the clips: `svfid_by_frame` by the trained SqueezeNet in weights/ beside the folder of
+clips, which is blind to motion, and `svfid` by the random network of clips, which was never trained.
 """
 
 import argparse
@@ -23,12 +25,13 @@ from gestalt.media import image
 from gestalt.media.sheet import contact_sheet
 from gestalt.media.video import read_clip
 from gestalt.metrics import nulls
+from gestalt.nn import features
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run import device
 from gestalt.tasks.generate import patch
 from gestalt.tasks.generate.config import VaeGan
-from gestalt.tasks.generate.measures import measure
+from gestalt.tasks.generate.measures import Frechet, measure
 from gestalt.tasks.generate.outcome import some_frames
 from gestalt.tasks.generate.vaegan import Critic, PatchVaeGan, Stack, fit_gan_level, fit_vae_level
 from gestalt.tasks.generate.windows import Windows, frame_steps, level_sizes
@@ -39,6 +42,7 @@ SCRATCH = Path("scratch/generate")
 FRAMES, SAMPLES = 13, 5
 CLIPS = ("air_balloons", "fish_13.mp4", "flamingo_13.mp4", "skydivers_13.mp4")
 MEASURES = ("diversity", "diversity_coarse", "nnf_diversity", "coherence", "completeness", "sharpness", "motion")
+WEIGHTS = Path("weights", "squeezenet_v1_0.npz")
 NULLS = {
     "mean colour": nulls.mean_colours,
     "pixel shuffle": nulls.shuffled_pixels,
@@ -56,8 +60,14 @@ def clips_of(folder: Path) -> Iterator[tuple[str, Tensor]]:
 
 def clips(folder: Path) -> None:
     """A table: trivial rows and the patch engine, every clip and the medians; a sheet per clip."""
-    print("| clip | row | " + " | ".join(MEASURES) + " | seconds a sample |")
-    print("|---|---|" + "---|" * (len(MEASURES) + 1))
+    distances = (
+        Frechet("svfid_by_frame", features.load(f"squeezenet:{folder.parent / WEIGHTS}").by_frame()),
+        Frechet("svfid", features.load("random")),
+    )
+    columns = (*MEASURES, *(distance.name for distance in distances), "seconds a sample")
+    print("\n".join(f"{distance}, in percent of the mean colour's" for distance in distances), end="\n\n")
+    print("| clip | row | " + " | ".join(columns) + " |")
+    print("|---|---|" + "---|" * len(columns))
     table: dict[str, list[list[float]]] = {}
     settings = dataclasses.replace(recipes.generate_patch("fast"), samples=SAMPLES)
     next(patch.make(torch.zeros(1, 3, 4, 20, 20), dataclasses.replace(settings, samples=1)))  # compiles the kernels
@@ -66,9 +76,11 @@ def clips(folder: Path) -> None:
         began = time.perf_counter()
         samples = list(patch.make(patch.working_size(clip, settings), settings))
         rows["patch engine"] = samples, (time.perf_counter() - began) / SAMPLES
+        wholes = [distance(nulls.mean_colours(clip, 1), clip) for distance in distances]
         for row, (made, seconds) in rows.items():
             found = measure(made, clip)
-            numbers = [*(found[key] for key in MEASURES), seconds]
+            shares = [100 * distance(made, clip) / whole for distance, whole in zip(distances, wholes, strict=True)]
+            numbers = [*(found[key] for key in MEASURES), *shares, seconds]
             table.setdefault(row, []).append(numbers)
             print(f"| {name} | {row} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |", flush=True)
         SCRATCH.mkdir(parents=True, exist_ok=True)
