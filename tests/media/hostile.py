@@ -372,6 +372,8 @@ ODD_BUT_VALID: list[Case] = [
     Case("ico", saved("a.ico", lambda: plain(size=(16, 16)), "ICO", sizes=[(16, 16)]), (16, 16), PAINT),
     Case("psd", file("a.psd", psd(12, 8, PAINT)), (8, 12), PAINT),
     Case("qoi", saved("a.qoi", plain, "QOI"), (8, 12), PAINT),
+    Case("pcx", saved("a.pcx", plain, "PCX"), (8, 12), PAINT),
+    Case("sgi", saved("a.sgi", plain, "SGI"), (8, 12), PAINT),
     Case("png_with_tail", file("a.png", lambda: encode(plain(), "PNG") + b"\0" * 1000), (8, 12), PAINT),
 ]
 

@@ -499,7 +499,7 @@ BAD: list[VideoCase] = [
     VideoCase("web_page", file("a.mp4", b"<!DOCTYPE html>\n<html>404</html>"), says="is a web page"),
     VideoCase("git_lfs_pointer", file("a.mp4", b"version https://git-lfs.github.com/spec/v1\n"), says="Git LFS"),
     VideoCase("heic", file("a.mp4", struct.pack(">I", 24) + b"ftypheic" + bytes(500)), says="HEIC photo"),
-    VideoCase("noise", file("a.mp4", _NOISE), says="is not a video of any known kind"),
+    VideoCase("noise", file("a.mp4", _NOISE), says="is neither a video nor a picture of any known kind"),
     VideoCase("noise_after_ftyp", file("a.mp4", _FTYP + _NOISE), says="is a video without its index"),
     VideoCase(
         "noise_as_mdat", file("a.mp4", _FTYP + struct.pack(">I", 5008) + b"mdat" + _NOISE), says="without its index"

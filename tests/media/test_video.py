@@ -130,7 +130,7 @@ def test_a_late_part_is_not_decoded_from_the_start(gop: str, tmp_path: Path, mon
 
 def test_a_part_outside_is_refused(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", numbered(5))
-    with pytest.raises(ValueError, match=r"has no frame from 7 s to inf s; .* choose a part that is inside"):
+    with pytest.raises(ValueError, match=r"has no frame from 7 s on; .* choose a part that is inside"):
         list(VideoStream(path, start_s=7))
     with pytest.raises(ValueError, match=r"has no frame from 0.11 s to 0.19 s"):
         list(VideoStream(path, start_s=0.11, stop_s=0.19))
@@ -273,11 +273,21 @@ def test_read_clip(tmp_path: Path) -> None:
     assert len(times) == 3
     with pytest.raises(ValueError, match="has 20 frames there, fewer than the 21 asked for"):
         read_clip(path, max_frames=30, take=21)
-    with pytest.raises(ValueError, match=r"has more than 19 frames, more than the limit of 19.*use a part of it"):
+    with pytest.raises(ValueError, match=r"has more frames than the limit of 19; .* take a part of it"):
         read_clip(path, max_frames=19)
     counted = encode(tmp_path / "a.mp4", numbered(20))
     with pytest.raises(ValueError, match="has 20 frames, more than the limit of 5"):
         read_clip(counted, max_frames=5)
+    for path in (counted, tmp_path / "a.mkv"):  # a time that no index can hold
+        with pytest.raises(ValueError, match=r"has no frame from 1e\+300 s on"):
+            read_clip(path, max_frames=5, start_s=1e300)
+
+
+def test_what_comes_after_the_frames_taken_may_be_damaged(tmp_path: Path) -> None:
+    path = next(case for case in BAD if case.name == "mp4_damaged").make(tmp_path)
+    with pytest.raises(ValueError, match="after 5 good frames"):
+        read_clip(path, max_frames=100)
+    assert read_clip(path, max_frames=100, take=5)[0].shape[2] == 5
 
 
 def test_importing_loads_no_decoder() -> None:

@@ -75,8 +75,8 @@ def quietly(steps: Iterator[_T]) -> Generator[_T, None, None]:
 
 
 def video_refusal(path: AnyPath, what: str, advice: str) -> ValueError:
-    """The one sentence about a file that is no readable video."""
-    expected = "a video such as MP4, WebM or GIF, or a folder of frames"
+    """The one sentence about a file that is no readable video, nor a picture, which is one of one frame."""
+    expected = "a video such as MP4, WebM or GIF, a picture, or a folder of frames"
     return ValueError(f"{quoted(path)} {what}; expected {expected}: {advice}")
 
 
@@ -122,7 +122,8 @@ def opened(path: AnyPath, refusal: Refusal = video_refusal) -> "Iterator[InputCo
         with quiet:
             container = av.open(f"file:{os.fspath(path)}", "r", options=options, metadata_errors="replace")
     except Exception as error:  # on damaged bytes, FFmpeg has many
-        raise refusal(path, *_unopened(head, length, declared)) from error
+        what, advice = _unopened(head, length, declared)
+        raise refusal(path, what, advice if refusal is video_refusal else "name a file that has sound") from error
     try:
         if declared > length:
             there = f"{length} of {declared} bytes are there, with {_whole_frames(container)} whole frames"
@@ -188,12 +189,12 @@ def _unopened(head: bytes, length: int, declared: int) -> tuple[str, str]:
     """What a file is that FFmpeg does not open, and what to do about it."""
     if declared > length:
         return f"is cut short ({length} of {declared} bytes are there)", _AGAIN
-    what, _ = identify(head)
+    what, advice = identify(head)
     if what == "is a video":
         return "is a video without its index, or damaged", f"{_AGAIN}, or let the recording finish"
     if what == "is not a picture of any known kind":
-        return "is not a video of any known kind", "convert it to MP4"
-    return what, "name the video itself"
+        return "is neither a video nor a picture of any known kind", "convert it to MP4 or PNG"
+    return what, advice.replace("the picture itself", "the file itself")
 
 
 def _declared_length(file: BinaryIO, length: int) -> int:

@@ -247,7 +247,7 @@ def _sought(
                     if frame.pts >= target:
                         return _chain(frame, frames)
                 return iter(())
-        except (ValueError, OSError, StopIteration):
+        except (ValueError, OSError, OverflowError, StopIteration):  # the third past all that an index can hold
             return None
         back = 2 * back + round(1 / tick)
     return None

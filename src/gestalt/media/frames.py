@@ -18,7 +18,10 @@ from gestalt.media.container import video_refusal, words
 from gestalt.media.video_info import SRGB, Picture, VideoInfo, fit
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm", ".pbm", ".qoi")
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"qoif")
+_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"qoif", b"8BPS", b"\x01\xda")
+_SHORT = re.compile(  # signatures so short that what follows has to fit: Netpbm, ICO, PCX
+    rb"P[1-6fy][\s#]|\x00\x00\x01\x00[\x01-\x40]\x00.{3}\x00|\n[\x00\x02\x03\x05]\x01[\x01\x02\x04\x08]", re.DOTALL
+)
 
 
 def folder_info(folder: AnyPath, rate: Fraction) -> VideoInfo:
@@ -69,7 +72,7 @@ def is_picture(path: AnyPath) -> bool:
         head = file.read(16)
     if head[4:8] == b"ftyp":  # photos in the box of MP4; FFmpeg would give one tile of a HEIC
         return head[8:12] in {b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis"}
-    return head[8:12] == b"WEBP" or head.startswith(_SIGNATURES)
+    return head[8:12] == b"WEBP" or head.startswith(_SIGNATURES) or _SHORT.match(head) is not None
 
 
 def picture_info(path: AnyPath) -> VideoInfo:

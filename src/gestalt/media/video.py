@@ -137,7 +137,8 @@ class VideoStream:
         if times:
             yield Block(block[: len(times)], np.array(times))
         if count == 0:
-            what = f"has no frame from {self._start_s:g} s to {self._stop_s:g} s"
+            until = "on" if self._stop_s == math.inf else f"to {self._stop_s:g} s"
+            what = f"has no frame from {self._start_s:g} s {until}"
             raise video_refusal(self._path, what, "choose a part that is inside the video")
 
     def _frames(self) -> Iterator[Picture]:
@@ -172,10 +173,12 @@ def read_clip(
     Raises:
         ValueError: there are more frames than `max_frames`, or fewer than `take`; or as `VideoStream`.
     """
-    stream = VideoStream(path, block=16, size=size, start_s=start_s, stop_s=stop_s, rate=rate)
+    # With `take`, one frame at a time: what comes after the last one that is wanted may be damaged.
+    block = 16 if take is None else 1
+    stream = VideoStream(path, block=block, size=size, start_s=start_s, stop_s=stop_s, rate=rate)
     is_whole = start_s == 0 and stop_s is None and take is None
     if is_whole and stream.info.frames is not None and stream.info.frames > max_frames:
-        raise _too_long(path, f"{stream.info.frames} frames", max_frames)
+        raise _too_long(path, f"{stream.info.frames} frames, more", max_frames)
     clips: list[Tensor] = []
     times: list[NDArray[np.float64]] = []
     count = 0
@@ -183,19 +186,20 @@ def read_clip(
         some = len(block.times_s) if take is None else min(take - count, len(block.times_s))
         count += some
         if count > max_frames:
-            raise _too_long(path, f"more than {max_frames} frames", max_frames)
+            raise _too_long(path, "more frames", max_frames)
         levels = torch.from_numpy(block.frames[:some]).permute(3, 0, 1, 2)
         clips.append(levels.float().div_(127.5).sub_(1))
         times.append(block.times_s[:some])
         if count == take:
             break
     if take is not None and count < take:
-        raise video_refusal(path, f"has {count} frames there, fewer than the {take} asked for", "ask for fewer")
+        there = "1 frame" if count == 1 else f"{count} frames"
+        raise video_refusal(path, f"has {there} there, fewer than the {take} asked for", "ask for fewer")
     return torch.cat(clips, dim=1)[None], torch.from_numpy(np.concatenate(times))
 
 
 def _too_long(path: AnyPath, what: str, max_frames: int) -> ValueError:
-    return video_refusal(path, f"has {what}, more than the limit of {max_frames}", "use a part of it")
+    return video_refusal(path, f"has {what} than the limit of {max_frames}", "take a part of it")
 
 
 def _rate(rate: Fraction | float) -> Fraction:
