@@ -170,7 +170,14 @@ def generate_vaegan(preset: str) -> generate.VaeGan:
             size=20, coarsest=12, width=4, latent=4, vae_levels=2, vae_steps=3, gan_steps=3, samples=2
         ),
         "paper": generate.VaeGan(
-            size=256, width=64, latent=128, vae_steps=50_000, gan_steps=50_000, penalty_every=1, anchor="drawn"
+            size=256,
+            width=64,
+            latent=128,
+            vae_steps=50_000,
+            gan_steps=50_000,
+            kl=1.0,
+            penalty_every=1,
+            anchor="drawn",
         ),
     }
     return choose(presets, preset)
