@@ -214,13 +214,19 @@ def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]
         (["analogie", "make"], "did you mean 'analogy make'?"),
         (["analogy"], "needs a verb: analogy make, analogy apply, analogy video"),
         (["analogy", "mak"], "needs a verb: analogy make, analogy apply, analogy video"),
-        (["analogy", "make"], "First picture"),
-        (["analogy", "make", "A"], "Second picture"),
+        (["analogy", "make"], "'gestalt analogy make' needs A (First picture), B (Second picture); see"),
+        (["analogy", "make", "A"], "'gestalt analogy make' needs B (Second picture); see"),
         (["analogy", "make", "A", "B", "C"], "Unrecognized options: C"),
         (["analogy", "make", "A", "B", "--frob"], "Unrecognized options: --frob"),
         (["analogy", "make", "A", "B", "--size"], "Missing value for argument '--size'"),
-        (["analogy", "make", "A", "B", "--size", "x"], "--size"),
-        (["analogy", "make", "A", "B", "--size", "1.5"], "'1.5'"),
+        (["analogy", "make", "A", "B", "--size", "x"], "--size must be a whole number, got 'x'; see"),
+        (["analogy", "make", "A", "B", "--size", "1.5"], "--size must be a whole number, got '1.5'; see"),
+        (["analogy", "make", "A", "B", "--ratio", "x"], "--ratio must be a number, got 'x'; see"),
+        (["analogy", "make", "A", "B", "--szie", "5"], "Unrecognized options: --szie, 5 (perhaps --size was meant)"),
+        (["analogy", "make", "--frob", "A", "B"], "or taken for the value of a misspelt flag; see"),
+        (["generate", "make", "X", "--engine", "vaegan", "--rates", "2", "x"], "--rates must be numbers, got '2', 'x'"),
+        (["generate", "sample", "X", "--box", "0", "0", "1", "x"], "--box must be numbers, got '0', '0', '1', 'x'; see"),
+        (["generate", "make", "X", "--vae-levels=2"], "--vae-levels is for --engine vaegan, and this is --engine patch"),
         (["analogy", "make", "A", "B", "--size", "0"], "--size must be at least 1, got 0"),
         (["analogy", "make", "A", "B", "--ratio", "nan"], "--ratio must lie between 0 and 1, got nan"),
         (["analogy", "make", "A", "B", "--guidance", "inf"], "--guidance must be at least 0, got inf"),
@@ -235,7 +241,7 @@ def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]
         (["analogy", "make", "A", "B", "--engine", "steam"], "--engine must be patch or pair here, got 'steam'"),
         (["analogy", "make", "A", "B", "--engine", "pair", "--plain", "-1"], "--plain must be at least 0, got -1"),
         (["analogy", "make", "A", "B", "--engine", "pair", "--lr-g", "1"], "--lr-g must lie between 0 and 1, got 1"),
-        (["analogy", "make", "A", "B", "--engine", "pair", "--patch", "5"], "Unrecognized options: --patch"),
+        (["analogy", "make", "A", "B", "--engine", "pair", "--patch", "5"], "--patch is for --engine patch, and this is"),
         (["analogy", "apply", "RUN"], "The new picture"),
         (["analogy", "apply", "RUN", "X", "--mode", "sample"], "'--mode'"),
         (["demo", "--size", "1"], "--size must lie between 32 and 2048 in a demo, got 1"),
@@ -288,7 +294,7 @@ def test_a_mistake_reads_the_same_on_a_terminal(locale: str) -> None:
     )
     os.close(theirs)
     os.close(ours)
-    sentence = "Error parsing --size: invalid literal for int() with base 10: 'x'; see gestalt analogy make --help"
+    sentence = "--size must be a whole number, got 'x'; see gestalt analogy make --help"
     assert child.stderr.decode() == f"gestalt: {sentence}\n"
     assert child.returncode == 2
 

@@ -182,8 +182,11 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "stopped before a run was begun; nothing was made", STOPPED, argv)
     except Exception as error:
+        from gestalt.run import memory
         from gestalt.run.stop import is_disk_full
 
+        if memory.is_full(error):
+            return _fail("there is not enough memory for this; ask for a smaller size or for less", MISTAKE, argv)
         if is_disk_full(error):  # outside a run, which would have stopped
             _drop_output()
             return _fail("there is no space left to write to; free some, then try again", MISTAKE, argv)
@@ -269,7 +272,11 @@ def _prepare(name: str, maker: Maker, rest: list[str]) -> int:
     module = importlib.import_module(maker.module)
     inputs = getattr(module, maker.inputs)
     options = Options(engine=next(iter(maker.recipes)))
-    recipe = _recipe(maker, _asked(rest, "--engine", options.engine), _asked(rest, "--preset", options.preset))
+    engine = _asked(rest, "--engine", options.engine)
+    recipe = _recipe(maker, engine, _asked(rest, "--preset", options.preset))
+    _check_flags(
+        maker, engine, {field.name for kind in (inputs, recipe, Options) for field in dataclasses.fields(kind)}, rest
+    )
     parts = [
         ("inputs", tyro.conf.OmitArgPrefixes[inputs], dataclasses.MISSING),
         ("engine", tyro.conf.OmitArgPrefixes[type(recipe)], recipe),
@@ -354,7 +361,33 @@ def _sentence(box: str) -> str:
         if not is_rule:
             words.append(text)
     sentence = " ".join(words).rstrip(".") or "these arguments do not fit"
-    return re.sub(r"no type matching (\S+) could be instantiated from \[(.*)\]", r"expected \1, got \2", sentence)
+    meant = re.search(r"Perhaps you meant:\W+(--[\w-]+)", plain)
+    return _in_plain_words(sentence) + (f" (perhaps {meant[1]} was meant)" if meant else "")
+
+
+_PLAIN_WORDS = (
+    (r"^Error parsing (--\S+): invalid literal for int\(\) with base 10: ", r"\1 must be a whole number, got "),
+    (r"^Error parsing (--\S+): could not convert string to float: ", r"\1 must be a number, got "),
+    (r"^Error parsing (--\S+): no type matching (\S+) could be instantiated from \[(.*)\]", r"\1: expected \2, got \3"),
+    (
+        r"^Error parsing (--\S+): Could not (?:find valid parse for|parse) arguments:? \[(.*?)\].*",
+        r"\1 must be numbers, got \2",
+    ),
+    (
+        r"^Missing value for argument 'inputs\.\w+'.*",
+        "an input is missing, or taken for the value of a misspelt flag",
+    ),
+    (r"\. Expected 1 values$", ""),
+    (r"^Missing from (gestalt .+?): ", r"'\1' needs "),
+    (r" ([A-Z]+) (.+?)\.? \(required\)", r" \1 (\2),"),
+)
+
+
+def _in_plain_words(sentence: str) -> str:
+    """A complaint of the parser without what only programmers know."""
+    for pattern, words in _PLAIN_WORDS:
+        sentence = re.sub(pattern, words, sentence)
+    return sentence.rstrip(",")
 
 
 def _recipe(maker: Maker, engine: str, preset: str) -> Any:
@@ -362,6 +395,22 @@ def _recipe(maker: Maker, engine: str, preset: str) -> Any:
         raise ValueError(f"--engine must be {' or '.join(maker.recipes)} here, got {engine!r}")
     module, _, function = maker.recipes[engine].partition(":")
     return getattr(importlib.import_module(module), function)(preset)
+
+
+def _check_flags(maker: Maker, engine: str, known: set[str], rest: list[str]) -> None:
+    """Say of a flag that is none here, but is one with another engine, with which.
+
+    Raises:
+        ValueError: there is such a flag.
+    """
+    for word in rest[: rest.index("--")] if "--" in rest else rest:
+        flag = word.partition("=")[0]
+        name = flag.removeprefix("--").replace("-", "_")
+        if not flag.startswith("--") or known & {name, name.removeprefix("no_")}:
+            continue
+        others = [other for other in maker.recipes if hasattr(_recipe(maker, other, "fast"), name)]
+        if others:
+            raise ValueError(f"{flag} is for --engine {' and '.join(others)}, and this is --engine {engine}")
 
 
 def _asked(rest: list[str], flag: str, default: str) -> str:

@@ -32,11 +32,12 @@ class Options:
     """Threads to compute with; 0 takes every core this process may use."""
 
     preset: str = "fast"
-    """The recipe that the other settings start from."""
+    """The recipe that the other settings start from: fast, tiny (for tests) and, of most, paper (as published)."""
 
     engine: str = ""
     """How it is done, where a command has several ways, and by default the first: patch (nearest patches, no training),
-    pair (networks trained on two pictures), vaegan or singan (networks trained on one)."""
+    pair (networks trained on two pictures), vaegan or singan (networks trained on one). Each has settings of its own,
+    which help shows where an engine is named beside it."""
 
     quiet: bool = False
     """Say nothing but errors and, at the end, the run folder."""
