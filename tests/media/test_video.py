@@ -130,7 +130,7 @@ def test_a_late_part_is_not_decoded_from_the_start(gop: str, tmp_path: Path, mon
 
 def test_a_part_outside_is_refused(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", numbered(5))
-    with pytest.raises(ValueError, match=r"has no frame from 7 s on; .* choose a part that is inside"):
+    with pytest.raises(ValueError, match=r"has no frame from 7 s on; choose a part that is inside"):
         list(VideoStream(path, start_s=7))
     with pytest.raises(ValueError, match=r"has no frame from 0.11 s to 0.19 s"):
         list(VideoStream(path, start_s=0.11, stop_s=0.19))
@@ -273,7 +273,7 @@ def test_read_clip(tmp_path: Path) -> None:
     assert len(times) == 3
     with pytest.raises(ValueError, match="has 20 frames there, fewer than the 21 asked for"):
         read_clip(path, max_frames=30, take=21)
-    with pytest.raises(ValueError, match=r"has more frames than the limit of 19; .* take a part of it"):
+    with pytest.raises(ValueError, match=r"has more frames than the limit of 19; take a part of it"):
         read_clip(path, max_frames=19)
     counted = encode(tmp_path / "a.mp4", numbered(20))
     with pytest.raises(ValueError, match="has 20 frames, more than the limit of 5"):

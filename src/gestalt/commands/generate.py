@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +16,19 @@ if TYPE_CHECKING:
 
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
+    from gestalt.tasks.generate.config import SinGan, VaeGan
 
 MOST_FRAMES = 1000
 """Of an input, which is held in memory whole."""
+
+READ, PATCHED, DRAWN, TRAINED, USUAL_WIDTH = 24, 200, 450, 8000, 32
+"""Bytes for each pixel and frame: of an input that is read, of what patches make, of what networks of the usual width
+make, and of what they are trained on; measured at 2048, and the last at 512 pixels."""
+
+PATCH, ANY = ("cpu", "cuda"), ("cuda", "mps", "cpu")
+"""Devices of the patch engine, and of networks."""
+
+SMALLER = "ask for a smaller --size or fewer frames"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +47,14 @@ class Holed:
     """A picture, a video, an animation, or a folder of frames."""
 
     mask: Annotated[Path, tyro.conf.arg(metavar="MASK")]
-    """White where X is to be filled, black elsewhere: a picture for all frames, or a video of as many."""
+    """White where X is to be filled, black elsewhere: a picture for all frames, or a video of as many as X has."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Several:
     """Grow several pictures or clips into one, from left to right."""
 
-    x: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="X")]
+    x: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="X X [X ...]", help_behavior_hint="(required)")]
     """Two or more pictures, videos, animations, or folders of frames."""
 
 
@@ -64,7 +76,7 @@ class Edited:
     picture: Annotated[Path, tyro.conf.arg(metavar="PICTURE")]
     """A picture, or for a model of a clip a video."""
 
-    mask: Path | None = None
+    mask: Annotated[Path | None, tyro.conf.arg(metavar="PICTURE", help_behavior_hint="(optional)")] = None
     """White where the result may differ from the picture; without one it may everywhere."""
 
 
@@ -76,9 +88,12 @@ def make(job: Job) -> Run:
     if job.options.engine != "patch":
         return _train(job, clip, rate)
     clip = patch.working_size(clip, job.settings)
+    if clip.shape[2] == 1 and job.settings.frames > 1:
+        raise ValueError(f"--frames {job.settings.frames} is for clips, and {job.inputs.x} is a picture: leave it away")
     size = patch.sample_size(clip.shape[2:], job.settings)
+    _check_memory(job, PATCH, PATCHED, max(math.prod(clip.shape[2:]), math.prod(size)))
     frechet = measures.frechet_by(job.settings.features, clip.shape[2:], size)
-    with job.start(devices=("cpu", "cuda")) as run:
+    with job.start(devices=PATCH) as run:
         samples = patch.make(clip.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
         outcome.keep(samples, clip, rate=rate, run=run, frechet=frechet)
     return run
@@ -91,8 +106,9 @@ def _train(job: Job, clip: Tensor, rate: Fraction) -> Run:
 
     method = {"vaegan": vaegan, "singan": singan}[job.options.engine]
     clip = method.working_size(clip, job.settings)
+    check_training(job, clip, job.settings)
     frechet = measures.frechet_by(job.settings.features, clip.shape[2:])
-    with job.start() as run:
+    with job.start(devices=ANY) as run:
         source = clip.to(run.plan.device)
         model = method.fit(source, job.settings, seed=run.plan.seed, run=run)
         trained = sampling.trained_on(source, float(rate), job.settings, model)
@@ -109,8 +125,9 @@ def sample(job: Job) -> Run:
     trained = sampling.load(job.inputs.run, "cpu")
     sampling.check(trained, job.settings)
     size = sampling.ladder(trained, job.settings)[-1]
+    _check_memory(job, ANY, DRAWN, math.prod(size))
     frechet = measures.frechet_by(job.settings.features, trained.source.shape[2:], size)
-    with job.start() as run:
+    with job.start(devices=ANY) as run:
         trained = sampling.load(job.inputs.run, run.plan.device)
         samples = sampling.sample(trained, job.settings, seed=run.plan.seed)
         outcome.keep(samples, trained.source, rate=trained.rate, run=run, frechet=frechet)
@@ -120,16 +137,18 @@ def sample(job: Job) -> Run:
 def edit(job: Job) -> Run:
     """Read model, picture and mask, then let the picture enter the model at every level, in a run of its own."""
     from gestalt.media.video import read_clip
+    from gestalt.ops.resize import resize
     from gestalt.tasks.generate import outcome, sampling
 
     trained = sampling.load(job.inputs.run, "cpu")
-    picture, _ = read_clip(job.inputs.picture, max_frames=MOST_FRAMES)
+    longest = max(trained.model.sizes[-1][1:])
+    picture, _ = read_clip(job.inputs.picture, max_frames=MOST_FRAMES, size=longest)
+    start = sampling.start_of(trained, picture, job.settings)
     mask = None
     if job.inputs.mask is not None:
-        mask = read_clip(job.inputs.mask, max_frames=MOST_FRAMES)[0].mean(1, keepdim=True) > 0
-        _check_mask(job.inputs.mask, mask, job.inputs.picture, picture)
-    start = sampling.start_of(trained, picture, job.settings)
-    with job.start() as run:
+        mask = read_mask(job.inputs.mask, job.inputs.picture, picture, lambda white, size: resize(white.float(), size))
+    _check_memory(job, ANY, DRAWN, picture[0, 0].numel())
+    with job.start(devices=ANY) as run:
         device = run.plan.device
         trained = sampling.load(job.inputs.run, device)
         results = sampling.edit(
@@ -145,20 +164,21 @@ def edit(job: Job) -> Run:
 
 def inpaint(job: Job) -> Run:
     """Read the input and its mask, then fill the holes in a run."""
-    from gestalt.media.video import read_clip
-    from gestalt.ops.resize import resize
     from gestalt.tasks.generate import measures, outcome, patch
 
     if job.settings.frames:
         raise ValueError(f"--frames {job.settings.frames}: a clip with filled holes has the frames of the input")
+    if isinstance(job.settings.size, str):
+        raise ValueError(f"--size {job.settings.size}: a filled picture has the shape of the input; give one number")
     clip, rate = read_input(job.inputs.x, job.settings)
-    mask, _ = read_clip(job.inputs.mask, max_frames=MOST_FRAMES)
-    _check_mask(job.inputs.mask, mask, job.inputs.x, clip)
     clip = patch.working_size(clip, job.settings)
-    hole = resize(mask.mean(1, keepdim=True), (mask.shape[2], *clip.shape[3:])) > 0
+    part = job.settings.begin_s, job.settings.take or None
+    hole = read_mask(job.inputs.mask, job.inputs.x, clip, patch.touched, part=part)
     hole = hole.expand(-1, -1, clip.shape[2], -1, -1)
+    patch.around(hole, job.settings)  # refuses what cannot be filled before there is a run
+    _check_memory(job, PATCH, PATCHED, clip[0, 0].numel())
     frechet = measures.frechet_by(job.settings.features, clip.shape[2:])
-    with job.start(devices=("cpu", "cuda")) as run:
+    with job.start(devices=PATCH) as run:
         device = run.plan.device
         samples = patch.inpaint(clip.to(device), hole.to(device), job.settings, seed=run.plan.seed, run=run)
         outcome.keep(samples, clip, rate=rate, run=run, frechet=frechet)
@@ -175,34 +195,112 @@ def collage(job: Job) -> Run:
         raise ValueError("--features: a collage has several inputs and is not measured; leave this away")
     read = [read_input(path, job.settings) for path in job.inputs.x]
     clips = [patch.working_size(clip, job.settings) for clip, _ in read]
-    with job.start(devices=("cpu", "cuda")) as run:
+    rate = next((rate for clip, rate in read if clip.shape[2] > 1), Fraction(25))
+    size = patch.collage_size([clip.shape[2:] for clip in clips], job.settings)
+    if size[0] > 1 and all(clip.shape[2] == 1 for clip in clips):
+        raise ValueError(f"--frames {job.settings.frames} is for clips, and all of these are pictures: leave it away")
+    _check_memory(job, PATCH, PATCHED, max(math.prod(size), sum(clip[0, 0].numel() for clip in clips)))
+    with job.start(devices=PATCH) as run:
         given = [clip.to(run.plan.device) for clip in clips]
         samples = patch.collage(given, job.settings, seed=run.plan.seed, run=run)
-        outcome.keep_collage(samples, clips, rate=read[0][1], run=run)
+        outcome.keep_collage(samples, clips, rate=rate, run=run)
     return run
-
-
-def _check_mask(path: Path, mask: Tensor, of: Path, clip: Tensor) -> None:
-    """See that a mask (1, C, T, H, W) lies over a clip.
-
-    Raises:
-        ValueError: it has other frames or proportions.
-    """
-    (frames, height, width), (count, high, wide) = mask.shape[2:], clip.shape[2:]
-    if frames not in (1, count):
-        raise ValueError(f"{path} has {frames} frames and {of} {count}: expected one, or as many")
-    if abs(height * wide - width * high) > max(height, width, high, wide):  # a pixel of rounding
-        raise ValueError(f"{path} is {width} x {height} pixels and {of} {wide} x {high}: expected the same proportions")
 
 
 def read_input(path: Path, settings: Any) -> tuple[Tensor, Fraction]:
     """The frames that were asked for, (1, 3, T, H, W), and their rate; of a picture, one."""
-    from gestalt.media.video import read_clip
+    from gestalt.media.video import VideoStream, read_clip
+    from gestalt.run import memory
     from gestalt.tasks.generate.config import wanted_size
 
     wanted = wanted_size(settings.size)
     longest = wanted if isinstance(wanted, int) else max(wanted)
     take = settings.take or None
+    stream = VideoStream(path, size=longest)
+    frames = min(take or stream.info.frames or 1, MOST_FRAMES)
+    memory.check(READ * frames * stream.height * stream.width, SMALLER)
     clip, times_s = read_clip(path, max_frames=MOST_FRAMES, size=longest, start_s=settings.begin_s, take=take)
     steps_s = times_s.diff()
     return clip, Fraction(1 / float(steps_s.median())).limit_denominator(1001) if len(steps_s) else Fraction(25)
+
+
+def read_mask(
+    path: Path,
+    of: Path,
+    clip: Tensor,
+    reduce: Callable[[Tensor, tuple[int, ...]], Tensor],
+    *,
+    part: tuple[float, int | None] = (0.0, None),
+) -> Tensor:
+    """Where a mask is white, frame by frame, so that it never lies in memory at its own size.
+
+    Args:
+        path: a picture for all frames, or a video of as many as the clip has, or as the file the clip is from.
+        of: that file.
+        clip: (1, 3, T, H, W).
+        reduce: makes (1, 1, t, h, w) bool, at any size, (1, 1, t, H, W) of a size that is given.
+        part: where in its file the clip begins, in seconds, and how many frames were taken; None for all.
+
+    Returns:
+        (1, 1, T or 1, H, W), as `reduce` gives it.
+
+    Raises:
+        ValueError: it has other frames or proportions, or cannot be read.
+    """
+    import itertools
+
+    import torch
+
+    from gestalt.media.video import VideoStream, probe
+
+    count, plane = clip.shape[2], clip.shape[3:]
+    its, theirs = VideoStream(path, block=1), probe(of)
+    rounding = max(its.height, its.width, theirs.height, theirs.width)
+    if abs(its.height * theirs.width - its.width * theirs.height) > rounding:
+        raise ValueError(
+            f"{path} is {its.width} x {its.height} pixels and {of} {theirs.width} x {theirs.height}: "
+            "expected the same proportions"
+        )
+
+    def white(stream: VideoStream) -> list[Tensor]:
+        """Up to one frame more than there should be."""
+        frames = []
+        for block in itertools.islice(stream, count + 1):
+            levels = torch.from_numpy(block.frames).float().mean(-1)[None, None]
+            frames.append(reduce(levels > 127.5, (1, *plane)))
+        return frames
+
+    found = white(its)
+    begin_s, take = part
+    if len(found) not in (1, count) and (begin_s or take):
+        found = white(VideoStream(path, block=1, start_s=begin_s))[:take]
+    if len(found) not in (1, count):
+        if count == 1:
+            raise ValueError(f"{path} has several frames and {of} one: expected a picture")
+        has = f"more than {count}" if len(found) > count else len(found)
+        raise ValueError(f"{path} has {has} frames and {of} {count}: expected one, or as many")
+    return torch.cat(found, dim=2)
+
+
+def check_training(job: Job, clip: Tensor, settings: VaeGan | SinGan) -> None:
+    """See that there is memory to train networks on a clip (1, 3, T, H, W) at working size.
+
+    Raises:
+        ValueError: there is not.
+    """
+    from gestalt.tasks.generate.config import VaeGan
+
+    frames = min(clip.shape[2], math.lcm(*settings.rates) + 1) if isinstance(settings, VaeGan) else clip.shape[2]
+    _check_memory(job, ANY, TRAINED * settings.width / USUAL_WIDTH, frames * math.prod(clip.shape[3:]))
+
+
+def _check_memory(job: Job, devices: tuple[str, ...], each: float, pixels: int) -> None:
+    """See that there is memory for so many bytes for each pixel and frame, where the processor computes.
+
+    Raises:
+        ValueError: there is not, or no such device.
+    """
+    from gestalt.run import device, memory
+
+    if device.choose(job.options.device, devices).type == "cpu":
+        memory.check(each * pixels, SMALLER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gestalt.commands.generate import Input, read_input
+from gestalt.commands.generate import Input, check_training, read_input
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
@@ -20,6 +20,7 @@ def vae_levels(job: Job) -> Run:
 
     clip, rate = read_input(job.inputs.x, job.settings)
     clip = working_size(clip, job.settings.model(1))
+    check_training(job, clip, job.settings.model(1))
     with job.start() as run:
         vae_levels.make(clip.to(run.plan.device), job.settings, rate=rate, seed=run.plan.seed, run=run)
     return run

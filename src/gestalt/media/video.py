@@ -29,8 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gestalt.media import decoder, frames
-from gestalt.media.atomic import AnyPath
-from gestalt.media.container import video_refusal
+from gestalt.media.atomic import AnyPath, quoted
 from gestalt.media.decoder import HALF_MICROSECOND
 from gestalt.media.video_info import Picture, VideoInfo, fit
 
@@ -139,7 +138,7 @@ class VideoStream:
         if count == 0:
             until = "on" if self._stop_s == math.inf else f"to {self._stop_s:g} s"
             what = f"has no frame from {self._start_s:g} s {until}"
-            raise video_refusal(self._path, what, "choose a part that is inside the video")
+            raise ValueError(f"{quoted(self._path)} {what}; choose a part that is inside the video")
 
     def _frames(self) -> Iterator[Picture]:
         if os.path.isdir(self._path):
@@ -194,12 +193,12 @@ def read_clip(
             break
     if take is not None and count < take:
         there = "1 frame" if count == 1 else f"{count} frames"
-        raise video_refusal(path, f"has {there} there, fewer than the {take} asked for", "ask for fewer")
+        raise ValueError(f"{quoted(path)} has {there} there, fewer than the {take} asked for; ask for fewer")
     return torch.cat(clips, dim=1)[None], torch.from_numpy(np.concatenate(times))
 
 
 def _too_long(path: AnyPath, what: str, max_frames: int) -> ValueError:
-    return video_refusal(path, f"has {what} than the limit of {max_frames}", "take a part of it")
+    return ValueError(f"{quoted(path)} has {what} than the limit of {max_frames}; take a part of it")
 
 
 def _rate(rate: Fraction | float) -> Fraction:

@@ -72,7 +72,8 @@ class VaeLevels:
         object.__setattr__(self, "levels", tuple(self.levels))  # from a file they come as lists
         object.__setattr__(self, "rates", tuple(self.rates))
         if not self.levels or min(self.levels) < 1 or len(set(self.levels)) < len(self.levels):
-            raise ValueError(f"--levels must be different numbers of at least 1, got {self.levels}")
+            given = " ".join(map(str, self.levels))
+            raise ValueError(f"--levels must be different numbers of at least 1, got {given or 'none'}")
         if self.trials < 1:
             raise ValueError(f"--trials must be at least 1, got {self.trials}")
         self.model(1)

@@ -281,7 +281,8 @@ class Sample(Measured):
         object.__setattr__(self, "box", tuple(self.box))
         top, left, bottom, right = self.box
         if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
-            raise ValueError(f"--box must be top left bottom right with 0 <= top < bottom <= 1, got {self.box}")
+            given = " ".join(map(str, self.box))
+            raise ValueError(f"--box must be top left bottom right, with 0 <= top < bottom <= 1 and so on, got {given}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,9 @@ from gestalt.tasks.generate.measures import Frechet, measure
 TIMES, COLUMNS = 5, 4
 """Frames of each clip, and pictures in a row, on the sheet."""
 
+SLOWEST, FASTEST = Fraction(1, 1000), 1000
+"""Frames per second that a video can have; inputs of times that mean nothing may claim others."""
+
 
 def keep(
     samples: Iterable[Tensor],
@@ -83,7 +86,7 @@ def keep_one(name: str, clip: Tensor, caption: str, *, rate: Fraction | float, r
         return
     with (
         run.file(f"{name}.mp4", f"{caption}, {clip.shape[2]} frames", kind="video") as path,
-        VideoWriter(path, rate=rate) as writer,
+        VideoWriter(path, rate=min(max(rate, SLOWEST), FASTEST)) as writer,
     ):
         writer.write(clip)
 

@@ -114,7 +114,7 @@ def draw(
             settings.completeness if n < COMPLETE else 0.0,
             enlarged,
             barred,
-            None if held is None else (~_touched(~held[0], size), resize(held[1], size).clamp(-1, 1)),
+            None if held is None else (~touched(~held[0], size), resize(held[1], size).clamp(-1, 1)),
         )
         for n, (picture, enlarged, barred, size) in enumerate(zip(*source, sizes, strict=True))
     ]
@@ -164,12 +164,46 @@ def inpaint(
         (1, 3, T, H, W) in [-1, 1], equal to the clip outside the hole.
 
     Raises:
+        ValueError: as `around`.
+    """
+    sizes, barred = around(hole, settings)
+    filled = torch.where(hole, _spread(clip, ~hole, ladder_of(clip.shape[2:], settings)[0]), clip)
+    source = one_source(filled, sizes)._replace(barred=list(barred))
+    for n in range(settings.samples):
+        small = resize(filled, sizes[0])
+        begin = torch.where(barred[0], noisy(small, settings, seed + n), small)
+        yield draw(
+            source,
+            sizes,
+            begin,
+            settings,
+            held=(~hole, clip),
+            seed=seed + n,
+            run=run,
+            name=f"sample {n}",
+        )
+
+
+def around(hole: Tensor, settings: Patch) -> tuple[list[Size], list[Tensor]]:
+    """The levels at which a hole is filled, and what is barred there.
+
+    Args:
+        hole: (1, 1, T, H, W) bool, at working size.
+        settings: of the patch engine.
+
+    Returns:
+        (T, H, W) of each level, coarse to fine, and (1, 1, *S) bool.
+
+    Raises:
         ValueError: there is no hole, or no patch outside it.
     """
+    expected = "expected white where the picture is to be filled, black elsewhere"
     if not hole.any():
-        raise ValueError("the mask has no hole: expected white where the picture is to be filled, black elsewhere")
-    ladder = ladder_of(clip.shape[2:], settings)
-    barred = [_touched(hole, size) for size in ladder]
+        raise ValueError(f"the mask has no hole: {expected}")
+    if hole.all():
+        raise ValueError(f"the mask is white everywhere, and what is transparent counts as white: {expected}")
+    ladder = ladder_of(hole.shape[2:], settings)
+    barred = [touched(hole, size) for size in ladder]
     patch = (settings.depth, settings.patch, settings.patch)
     usable = [n for n, level in enumerate(barred) if _free(level, patch) >= 1]
     if len(ladder) - 1 not in usable:
@@ -180,28 +214,15 @@ def inpaint(
     # Levels on which too little is left outside the hole would only repeat that little: begin above them.
     some = [n for n in usable if _free(barred[n], patch) >= 0.1 * barred[n].numel()]
     first = min(some or usable[-1:])
-    filled = torch.where(hole, _spread(clip, ~hole, ladder[0]), clip)
-    source = one_source(filled, ladder[first:])._replace(barred=list(barred[first:]))
-    for n in range(settings.samples):
-        small = resize(filled, ladder[first])
-        begin = torch.where(barred[first], noisy(small, settings, seed + n), small)
-        yield draw(
-            source,
-            ladder[first:],
-            begin,
-            settings,
-            held=(~hole, clip),
-            seed=seed + n,
-            run=run,
-            name=f"sample {n}",
-        )
+    return ladder[first:], barred[first:]
 
 
 def collage(clips: Sequence[Tensor], settings: Patch, *, seed: int = 0, run: NullRun = NullRun()) -> Iterator[Tensor]:
     """One picture or clip from several, from left to right, each at its own size.
 
     Args:
-        clips: (1, 3, T, H, W) in [-1, 1] each, at working size, of any sizes; longer ones are cut to the shortest.
+        clips: (1, 3, T, H, W) in [-1, 1] each, at working size, of any sizes; longer ones are cut to the shortest,
+            and pictures among clips stand still.
         settings: of the patch engine. By default the result is as high as the highest, and as wide as all together
             less their overlap.
         seed: of noise and search; sample n has seed + n.
@@ -210,11 +231,9 @@ def collage(clips: Sequence[Tensor], settings: Patch, *, seed: int = 0, run: Nul
     Yields:
         (1, 3, T', H', W') in [-1, 1].
     """
-    frames, height = min(clip.shape[2] for clip in clips), max(clip.shape[3] for clip in clips)
-    clips = [clip[:, :, :frames] for clip in clips]
-    together = sum(clip.shape[4] for clip in clips)
-    width = max(1, round(together * (1 - OVERLAP * (len(clips) - 1) / len(clips))))
-    size = sample_size((frames, height, width), settings)
+    frames, height, together = _beside([clip.shape[2:] for clip in clips])
+    clips = [clip[:, :, :frames].expand(-1, -1, frames, -1, -1) for clip in clips]
+    size = collage_size([clip.shape[2:] for clip in clips], settings)
     # One ladder, of what lies side by side, so that all pictures have equally many levels of the same factors.
     ladder = ladder_of((frames, height, together), settings)
     each = [follow_clip(clip.shape[2:], ladder) for clip in clips]
@@ -231,6 +250,19 @@ def collage(clips: Sequence[Tensor], settings: Patch, *, seed: int = 0, run: Nul
         yield draw(source, sizes, begin, settings, seed=seed + n, run=run, name=f"sample {n}")
 
 
+def collage_size(sizes: Sequence[Sequence[int]], settings: Patch) -> Size:
+    """(T, H, W) of what becomes of clips of such sizes, at working size."""
+    frames, height, together = _beside(sizes)
+    width = max(1, round(together * (1 - OVERLAP * (len(sizes) - 1) / len(sizes))))
+    return sample_size((frames, height, width), settings)
+
+
+def _beside(sizes: Sequence[Sequence[int]]) -> Size:
+    """(T, H, W) of clips side by side: as short as the shortest that is no picture, as high as the highest."""
+    frames = min((time for time, *_ in sizes if time > 1), default=1)
+    return frames, max(height for _, height, _ in sizes), sum(width for *_, width in sizes)
+
+
 def _side_by_side(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Clips (1, 3, T, H, W) of several heights and widths in one, a barred column between them; and what is barred."""
     height = max(clip.shape[3] for clip in clips)
@@ -242,8 +274,8 @@ def _side_by_side(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.cat(pictures, dim=4)[..., :-1], torch.cat(barred, dim=4)[..., :-1]
 
 
-def _touched(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """A mask (1, 1, T, H, W) at a smaller size: every pixel that covers some of it."""
+def touched(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """A mask (1, 1, T, H, W) at another size: every pixel that covers some of it."""
     return F.adaptive_max_pool3d(mask.float(), tuple(size)) > 0
 
 

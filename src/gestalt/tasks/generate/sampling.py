@@ -178,7 +178,7 @@ def edit(
         picture: (1, 3, T, H, W) in [-1, 1]; reduced to the long side that the model was trained at.
         trained: as `load` gives it.
         settings: whether there is noise.
-        mask: (1, 1, T, H, W) bool, where the result may differ from the picture; None for everywhere.
+        mask: (1, 1, T, H, W) from 0, where the picture stays as it is, to 1, where it may differ; None for everywhere.
         seed: of the noise.
 
     Returns:

@@ -271,9 +271,10 @@ def working_size(clip: Tensor, settings: VaeGan) -> Tensor:
     count, window = clip.shape[2], math.lcm(*settings.rates) + 1
     if 1 < count < window:
         given = " ".join(map(str, settings.rates))
+        fitting = "4 2 1" if count >= 5 else "2 1" if count >= 3 else "1"
         raise ValueError(
             f"with --rates {given} a window has {window} frames, but there are only {count}: use more frames, or "
-            "other rates, such as --rates 1 for 2 frames or --rates 2 1 for 3"
+            f"--rates {fitting}"
         )
     return resize(clip, (count, *fit_long_side(clip.shape[3:], settings.size))).clamp(-1, 1)
 
