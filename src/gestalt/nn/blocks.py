@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from gestalt.ops.convolve import conv3d
+from gestalt.ops.convolve import convolve
 from gestalt.ops.normalise import normalised_leaky
 
 DEPTH, KERNEL = 5, 3
@@ -87,18 +87,29 @@ class PatchNet(nn.Module):
         return self.convs[-1](x)
 
 
-class _ClipConv(nn.Conv3d):
+class _Conv2d(nn.Conv2d):
     """That of torch, computed by `ops.convolve`."""
 
     def forward(self, input: Tensor) -> Tensor:
-        padding = tuple(map(int, self.padding))
-        if self.padding_mode == "replicate":
-            input = F.pad(input, [side for by in reversed(padding) for side in (by, by)], mode="replicate")
-            padding = (0, 0, 0)
-        return conv3d(input, self.weight, self.bias, padding)
+        return _convolved(self, input)
 
 
-def _empty_conv(axes: int, channels_in: int, channels_out: int, **more: Any) -> nn.Conv2d | _ClipConv:
+class _Conv3d(nn.Conv3d):
+    """The same for clips."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return _convolved(self, input)
+
+
+def _convolved(conv: _Conv2d | _Conv3d, x: Tensor) -> Tensor:
+    padding = tuple(map(int, conv.padding))
+    if conv.padding_mode == "replicate":
+        x = F.pad(x, [side for by in reversed(padding) for side in (by, by)], mode="replicate")
+        padding = (0,) * len(padding)
+    return convolve(x, conv.weight, conv.bias, padding)
+
+
+def _empty_conv(axes: int, channels_in: int, channels_out: int, **more: Any) -> _Conv2d | _Conv3d:
     """A convolution with weights still to be filled; torch's own, from its global generator, leave no trace there."""
     with torch.random.fork_rng(devices=[]):
-        return (nn.Conv2d if axes == 2 else _ClipConv)(channels_in, channels_out, KERNEL, **more)
+        return (_Conv2d if axes == 2 else _Conv3d)(channels_in, channels_out, KERNEL, **more)

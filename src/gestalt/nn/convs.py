@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from gestalt.ops.convolve import conv3d
+from gestalt.ops.convolve import convolve
 
 KERNEL = 3
 """Side of every kernel; with one pixel of zeros around it a picture keeps its size."""
@@ -39,9 +39,7 @@ class Conv(nn.Module):
 
     def convolved(self, x: Tensor, weight: Tensor) -> Tensor:
         """The convolution with other weights of the same shape."""
-        if self.axes == 2:
-            return F.conv2d(x, weight, self.bias, padding=1)
-        return conv3d(x, weight, self.bias, (1, 1, 1))
+        return convolve(x, weight, self.bias, (1,) * self.axes)
 
 
 class SpectralConv(Conv):

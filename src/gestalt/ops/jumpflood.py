@@ -2,7 +2,7 @@
 
 In each sweep all positions at once try the matches of their neighbours `step` positions away, shifted back, and random
 keys near their best. Distances are summed pixel by pixel of the patch, so no patches are ever built: one candidate
-costs one read of its patch.
+costs one read of its patch, by `ops.gpu` where there is Triton.
 
 References:
     Barnes, Shechtman, Finkelstein, Goldman: PatchMatch: A Randomized Correspondence Algorithm for Structural Image
@@ -15,10 +15,10 @@ import itertools
 import torch
 from torch import Tensor
 
-from gestalt.ops.patches import Patch, grid
+from gestalt.ops.patches import Patch, grid, has_triton
 
 STEPS = (8, 4, 2, 1)
-"""Distance to the neighbours that are asked, in positions, sweep after sweep, from the start again when used up."""
+"""Distances to the neighbours that are asked, in positions, one after another in each round."""
 
 
 def differences(queries: Tensor, keys: Tensor, patch: Patch, field: Tensor) -> Tensor:
@@ -36,6 +36,10 @@ def differences(queries: Tensor, keys: Tensor, patch: Patch, field: Tensor) -> T
     times, rows, columns = field.shape[:3]
     _, height, width = keys.shape[1:]
     corner = (field[..., 0] * height + field[..., 1]) * width + field[..., 2]
+    if has_triton(queries.device):
+        from gestalt.ops import gpu
+
+        return gpu.differences(queries, keys, patch, corner)
     query_last, keys_nc = queries.movedim(0, -1), keys.flatten(1).T.contiguous()
     total = torch.zeros(field.shape[:3], dtype=queries.dtype, device=queries.device)
     for t, y, x in itertools.product(*map(range, patch)):

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gestalt.ops.convolve import slopes_only
+
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """How far a critic of patches is from slope 1, over the pixels of some pictures: differentiable in its weights.
@@ -25,7 +27,9 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tens
         A number: mean over pixels of (|d sum D / d x|_2 - 1)^2, summed over the B samples.
     """
     points = points.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    with slopes_only():
+        total = critic(points).sum()
+    (slope,) = torch.autograd.grad(total, points, create_graph=True)
     return ((slope.norm(dim=1) - 1) ** 2).flatten(1).mean(1).sum()
 
 

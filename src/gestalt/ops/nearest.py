@@ -202,7 +202,7 @@ def _flooded(
     reach: int,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """The same by jump flooding in tensor operations."""
+    """The same by jump flooding; since a walk carries a match along its whole row, each sweep is a round of steps."""
     query_grid, key_grid = grid(queries.shape[1:], patch), grid(keys.shape[1:], patch)
     if start is None:
         field = jumpflood.random_field(query_grid, key_grid, seed, queries.device)
@@ -211,9 +211,9 @@ def _flooded(
     difference = jumpflood.differences(queries, keys, patch, field)
     for tree in planted:
         field, difference = jumpflood.compare_members(queries, keys, patch, weight, field, difference, *tree)
-    for n in range(sweeps):
-        chance, step = seed * sweeps + n + 1, jumpflood.STEPS[n % len(jumpflood.STEPS)]
-        field, difference = jumpflood.sweep(queries, keys, patch, weight, field, difference, step, reach, chance)
+    steps = jumpflood.STEPS * sweeps
+    for n, step in enumerate(steps, seed * len(steps) + 1):
+        field, difference = jumpflood.sweep(queries, keys, patch, weight, field, difference, step, reach, n)
     return field, difference
 
 

@@ -8,6 +8,7 @@ entirely, stride 1, no padding, so it has (T - t + 1, H - h + 1, W - w + 1) posi
 oracle. `vote` pastes patches chosen by a field of indices without ever building them.
 """
 
+import importlib.util
 import itertools
 import math
 from collections.abc import Sequence
@@ -141,6 +142,11 @@ def vote(values: Tensor, index: Tensor, patch: Patch, how: Vote = "mean") -> Ten
     if values.device.type != "cpu":
         if how == "median":
             return fold(unfold(values, patch)[index.flatten()], size, patch, "median")
+        if has_triton(values.device):
+            from gestalt.ops import gpu
+
+            corner = (field[..., 0] * values.shape[2] + field[..., 1]) * values.shape[3] + field[..., 2]
+            return gpu.vote(values, corner, patch, agreed=how == "agreed")
         return _gathered(values, field, size, patch, how == "agreed")
     from gestalt.ops import kernels
 
@@ -153,6 +159,11 @@ def corners(index: Tensor, of: Patch) -> Tensor:
     """Positions in a grid, numbered row by row, (...) -> their coordinates (..., 3)."""
     _, rows, columns = of
     return torch.stack([index // (rows * columns), index // columns % rows, index % columns], dim=-1)
+
+
+def has_triton(device: torch.device) -> bool:
+    """Whether the kernels of `ops.gpu` run on a device; torch brings Triton along for CUDA on Linux."""
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def _gathered(values: Tensor, field: Tensor, size: Sequence[int], patch: Patch, agreed: bool) -> Tensor:

@@ -63,6 +63,9 @@ class VaeLevels:
     gan_steps: int = 500
     """Optimiser steps at each GAN level."""
 
+    kl: float = 10.0
+    """Weight of the latent map's divergence from N(0, 1); published is 1."""
+
     def __post_init__(self) -> None:
         """Check the ranges.
 
@@ -96,6 +99,7 @@ class VaeLevels:
             latent=self.latent,
             vae_steps=self.vae_steps,
             gan_steps=self.gan_steps,
+            kl=self.kl,
         )
 
 

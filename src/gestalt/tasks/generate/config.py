@@ -97,7 +97,7 @@ class VaeGan(Measured):
     samples: int = 8
     """How many to make when it is trained; -n for short. `generate sample` makes more."""
 
-    size: int = 64
+    size: int = 128
     """Longest side in pixels that the input is reduced to; a smaller one stays as it is."""
 
     begin_s: float = 0.0
@@ -126,7 +126,7 @@ class VaeGan(Measured):
     latent: int = 64
     """Channels of the latent map."""
 
-    vae_steps: int = 1000
+    vae_steps: int = 2000
     """Optimiser steps at each VAE level."""
 
     gan_steps: int = 1000
