@@ -2,7 +2,6 @@
 
     uv run python benchmarks/generate.py clips ../shared/data/clips      the patch engine on 13-frame clips
     uv run python benchmarks/generate.py growth ../shared/data/clips     seconds and memory over the number of voxels
-    uv run python benchmarks/generate.py cost ../shared/data/clips       VAE-GAN, seconds a step beside the published
 
 Sheets go to scratch/generate. Frechet distances are in percent of that of the mean colour, since their size says
 more of the network than of the clips: `svfid_by_frame` by the trained SqueezeNet in weights/ beside the folder of
@@ -26,17 +25,11 @@ from gestalt.media.sheet import contact_sheet
 from gestalt.media.video import read_clip
 from gestalt.metrics import nulls
 from gestalt.nn import features
-from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run import device
 from gestalt.tasks.generate import patch
-from gestalt.tasks.generate.config import VaeGan
 from gestalt.tasks.generate.measures import Frechet, measure
 from gestalt.tasks.generate.outcome import some_frames
-from gestalt.tasks.generate.vaegan import Critic, PatchVaeGan, Stack, fit_gan_level, fit_vae_level
-from gestalt.tasks.generate.windows import Windows, frame_steps, level_sizes
-from pair import one_by_one, timed
-from published_vaegan import Published
 
 SCRATCH = Path("scratch/generate")
 FRAMES, SAMPLES = 13, 5
@@ -108,70 +101,15 @@ def growth(folder: Path) -> None:
         print(f"{head} {seconds:.1f} | {1e6 * seconds / voxels:.1f} | {peak:.0f} |", flush=True)
 
 
-def cost(folder: Path) -> None:
-    """Seconds a step of the published schedule and of ours at equal settings, interleaved, at the first four levels.
-
-    In passes of a block (G) or critic (D) of the level, a backward pass counting two: the published GAN step needs, for
-    the newest block, 2 forward and 2 backward (6 G), the graph of all levels below twice, and for the critic 4 forward,
-    3 backward and the penalty's second derivative (14 D). Ours needs 6 G, a share of a pass below, and 14 D, of which
-    the penalty's 6 every fourth step only in the last column.
-    """
-    paper = dataclasses.replace(
-        recipes.generate_vaegan("paper"), vae_steps=10**9, gan_steps=10**9, anchor="mean", take=FRAMES
-    )
-    clip = read_clip(folder / CLIPS[0], max_frames=1000, take=FRAMES)[0]
-    sizes = level_sizes(clip.shape[3:], True, paper)
-    steps = frame_steps(len(sizes), paper)
-    reals = [Windows(clip, size, step) for size, step in zip(sizes, steps, strict=True)]
-    print("| level | frames x height x width | published, s/step | ours | ratio | penalty every 4th | ratio |")
-    print("|---|---|---|---|---|---|---|")
-    for k in range(4):
-        theirs = Published([real.at(0) for real in reals], paper.vae_levels, paper.width, paper.latent)
-        for n in range(k + 1):
-            theirs.begin(n)
-        ours, lazy = (stepper(k, clip, reals, dataclasses.replace(paper, penalty_every=every)) for every in (1, 4))
-        rounds = []
-        for _ in range(3):
-            rounds.append(
-                tuple(
-                    timed(function, 4)
-                    for function in (
-                        lambda k=k, it=theirs: it.step(k),
-                        lambda it=ours: next(it),
-                        lambda it=lazy: next(it),
-                    )
-                )
-            )
-        one, two, three = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
-        size = " x ".join(map(str, sizes[k]))
-        print(
-            f"| {k} | {size} | {one:.3f} | {two:.3f} | {one / two:.2f} | {three:.3f} | {one / three:.2f} |", flush=True
-        )
-        ours.close()
-        lazy.close()
-
-
-def stepper(k: int, clip: Tensor, reals: list[Windows], settings: VaeGan):
-    """A generator that does one training step of level k each time it is asked; levels below are new and untrained."""
-    sizes = level_sizes(clip.shape[3:], True, settings)
-    model = PatchVaeGan(sizes, settings, seeded(0), clip.device)
-    model.blocks = [Stack(3, 3, settings.width, model.axes, seeded(0, n)) for n in range(1, k + 1)]
-    model.amplitudes = [0.05] * (k + 1)
-    if not model.is_gan(k):
-        return one_by_one(lambda run: fit_vae_level(k, model, reals[0], reals[k], settings, run=run))
-    critic = Critic(settings.width, model.axes, seeded(1))
-    return one_by_one(lambda run: fit_gan_level(k, model, critic, reals[0], reals[k], settings, run=run))
-
-
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["clips", "growth", "cost"])
+    parser.add_argument("what", choices=["clips", "growth"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
     device.use_threads(asked.threads)
-    {"clips": clips, "growth": growth, "cost": cost}[asked.what](asked.folder)
+    {"clips": clips, "growth": growth}[asked.what](asked.folder)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from generate import CLIPS, FRAMES, stepper
+from generate import CLIPS, FRAMES
 from gestalt import recipes
 from gestalt.drawn.discs import bouncing
 from gestalt.media.video import read_clip
@@ -36,6 +36,7 @@ from gestalt.tasks.generate.config import SinGan, VaeGan
 from gestalt.tasks.generate.singan import SinGanModel
 from gestalt.tasks.generate.vaegan import PatchVaeGan
 from gestalt.tasks.generate.windows import Windows, frame_steps, level_sizes
+from vaegan import stepper
 
 PRODUCTS = 564_483 - 6 * 3 * 64 - 3  # weights of a block of `paper`: multiplications a voxel
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

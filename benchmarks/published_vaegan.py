@@ -2,15 +2,19 @@
 
 Vectorised and free of what only slows the authors' code down (data loaders, copies between devices), but with its
 schedule: every step runs the whole pyramid twice, once from the posterior and once from the prior, with the graph of
-all levels, and a gradient penalty at every step. For the cost of a step only; nothing here is trained to the end.
+all levels, and a gradient penalty at every step. For the cost of a step, and for training one level as they would.
 """
 
 import copy
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+from gestalt.tasks.generate.vaegan import PatchVaeGan
 
 
 def stack(channels_in: int, channels_out: int, width: int) -> nn.Sequential:
@@ -31,6 +35,10 @@ def spectral(channels_in: int, width: int, count: int) -> list[nn.Module]:
     return layers
 
 
+def _trilinear(x: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(x, tuple(size), mode="trilinear", align_corners=True)
+
+
 class Published:
     """One clip in training.
 
@@ -42,11 +50,39 @@ class Published:
 
     def __init__(self, reals: list[Tensor], vae_levels: int, width: int, latent: int) -> None:
         self.reals, self.vae_levels, self.width, self.latent = reals, vae_levels, width, latent
+        self.enlarge: Callable[[Tensor, Sequence[int]], Tensor] = _trilinear
         self.trunk = nn.Sequential(*spectral(3, width, 3))
         self.mu, self.logvar = (nn.Conv3d(width, latent, 3, padding=1) for _ in range(2))
         self.decoder = stack(latent, 3, width)
         self.blocks: list[nn.Module] = []
         self.critic: nn.Module = nn.Sequential()
+
+    def take(self, model: PatchVaeGan, enlarge: Callable[[Tensor, Sequence[int]], Tensor]) -> None:
+        """Go on from levels that were trained already, and enlarge as they do."""
+        self.enlarge = enlarge
+        nets: Any = (self.trunk[::2], self.mu, self.logvar, self.decoder)
+        trunk, mu, logvar, decoder = nets
+        encoder: Any = model.encoder
+        for ours, theirs in zip(trunk, encoder.convs, strict=True):
+            norm = torch.dot(theirs.u, theirs.weight.flatten(1) @ theirs.v)
+            ours.weight, ours.bias.data = theirs.weight.detach() / norm.detach(), theirs.bias.detach().clone()
+        for ours, theirs in zip((mu, logvar), (encoder.mu, encoder.logvar), strict=True):
+            ours.load_state_dict(theirs.state_dict())
+        blocks: Any = [stack(3, 3, self.width) for _ in model.blocks[:-1]]
+        self.blocks = list(blocks)
+        for ours, theirs in zip((decoder, *blocks), (model.decoder, *model.blocks[:-1]), strict=True):
+            for mine, conv in zip(ours[::3], theirs.convs, strict=True):
+                mine.load_state_dict(conv.state_dict())
+            for mine, scale, shift in zip(ours[1::3], theirs.scales, theirs.shifts, strict=True):
+                mine.weight.data, mine.bias.data = scale.detach().clone(), shift.detach().clone()
+
+    @torch.no_grad()
+    def samples(self, k: int, count: int) -> list[Tensor]:
+        """Fakes of level k, the same draws each time."""
+        with torch.random.fork_rng():
+            torch.manual_seed(7)
+            like = self.posterior()[1]
+            return [self.climb(torch.randn_like(like), k, True)[1] for _ in range(count)]
 
     def begin(self, k: int) -> None:
         """Make the nets and optimisers of level k; the levels below stay as they are."""
@@ -67,7 +103,7 @@ class Published:
         """x_0 and x_k."""
         x = first = torch.tanh(self.decoder(z))
         for n in range(1, k + 1):
-            u = F.interpolate(x, self.reals[n].shape[2:], mode="trilinear", align_corners=True)
+            u = self.enlarge(x, self.reals[n].shape[2:])
             if n == self.vae_levels:
                 u = u.detach()
             given = u + 0.05 * torch.randn_like(u) if noisy and n >= self.vae_levels else u
