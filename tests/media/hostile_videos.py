@@ -233,6 +233,19 @@ def half_clear() -> list[Image.Image]:
     return [Image.new("RGBA", (48, 32), (*colour, 128)) for colour in (RED, GREEN, BLUE)]
 
 
+def raw_h264(folder: Path) -> Path:
+    """Frames as the encoder makes them, in no container: nothing says when they are shown, but the rate."""
+    with av.open(folder / "a.h264", "w", format="h264") as output:
+        stream: Any = output.add_stream("libx264", rate=10, options={"bf": "0"})
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = BT601, LIMITED
+        for pixels in cornered():
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p", interpolation="AREA")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return folder / "a.h264"
+
+
 def tail_of_zeros(data: bytes) -> bytes:
     return data + bytes(1000)
 
@@ -255,6 +268,7 @@ def turned(degrees: int, name: str = "a.mp4", mirrored: bool = False) -> Callabl
 
 
 _NTSC = tuple(float(Fraction(1001 * index, 30000)) for index in range(3))
+_HOURS = (0.0, 3600.0, 7200.0)
 _VARIABLE = (0.0, 0.04, 0.0812345, 0.2, 1.0)
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -292,9 +306,21 @@ ODD_BUT_VALID: list[VideoCase] = [
         made("a.avi", lambda: cornered(9), options={"bf": "3", "b-adapt": "0"}),
         times_s=tuple(index / 10 for index in range(9)),
     ),
+    VideoCase("no_times", raw_h264, times_s=(0.0, 0.04, 0.08)),
+    VideoCase(
+        "hours_apart",
+        made("a.mp4", times_s=_HOURS, tick_s=Fraction(1, 1000), options={"bf": "0"}),
+        times_s=_HOURS,
+    ),
+    VideoCase(
+        "microseconds_apart",
+        made("a.mp4", times_s=(0.0, 1e-6, 2e-6), tick_s=_MICROSECOND, options={"bf": "0"}),
+        times_s=(0.0, 1e-6, 2e-6),
+    ),
     # sizes and shapes
     VideoCase("odd_size", made("a.mkv", lambda: cornered(3, 17, 33), pix_fmt="yuv444p"), (17, 33)),
     VideoCase("odd_size_420", made("a.avi", lambda: cornered(3, 17, 33), codec="mpeg4"), (17, 33), tolerance=8),
+    VideoCase("one_row", made("a.mkv", lambda: solid(RED, 3, 1, 64), codec="ffv1"), (1, 64)),
     VideoCase("two_pixels", made("a.mkv", lambda: solid(RED, 3, 2, 2), codec="ffv1"), (2, 2)),
     VideoCase(
         "eight_k",
@@ -458,6 +484,13 @@ def without_index(data: bytes) -> bytes:
     return data[: data.index(b"moov") - 4]
 
 
+def header_of_a_giant(data: bytes) -> bytes:
+    """An AVI that announces frames of 60000 x 60000 pixels, and holds small ones."""
+    for side in (32, -32):
+        data = data.replace(struct.pack("<ii", 48, side), struct.pack("<ii", 60000, 60000))
+    return data
+
+
 def damaged_frames(data: bytes) -> bytes:
     """The second half of the frames overwritten, as by a bad disk; the index at the end is whole."""
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
@@ -518,6 +551,7 @@ BAD: list[VideoCase] = [
     VideoCase("matroska_cut", changed("a.mkv", half), says="whole frames"),
     VideoCase("webm_cut", changed("a.webm", half, codec="libvpx", options={"b": "4M"}), says="whole frames"),
     VideoCase("avi_cut", changed("a.avi", half, codec="mpeg4"), says="whole frames"),
+    VideoCase("giant", changed("a.avi", header_of_a_giant, codec="rawvideo", pix_fmt="bgr24"), says="0 good frames"),
     VideoCase("mp4_damaged", changed("a.mp4", damaged_frames, options={"bf": "0"}), says="good frames"),
     VideoCase("mp4_scratched", changed("a.mp4", scratched_frame, codec="mpeg4"), says="good frames"),
     VideoCase("mp4_zeroed", changed("a.mp4", zeroed_frames, options={"bf": "0"}), says="good frames"),

@@ -443,6 +443,7 @@ def test_a_full_disk_is_an_os_error(small_disk: Path) -> None:
         ({}, numbered(3), [0, 0.1, 0.1], "expected increasing times, got 0.1 s after 0.1 s"),
         ({}, numbered(2), [0, float("nan")], "expected finite times"),
         ({"end_s": 0.1}, numbered(2), [0, 0.1], "expected increasing times"),
+        ({}, numbered(2), [0, 3600], "an MP4 shows a frame for at most 2983 s, got 3600 s; cut the video there"),
         ({"rate": 10}, numbered(3)[0], None, "expected uint8 frames"),
         ({"rate": 10}, numbered(3).astype(np.float32), None, "expected uint8 frames"),
         ({"rate": 10}, torch.zeros(1, 3, 8, 8), None, "expected a float clip"),
@@ -454,6 +455,12 @@ def test_frames_that_cannot_be_written(options: Any, frames: Any, times: Any, sa
     with pytest.raises(ValueError, match=says):
         written(tmp_path / "a.mp4", frames, times, **options)
     assert os.listdir(tmp_path) == []
+
+
+def test_frames_closer_than_a_tick_are_a_tick_apart(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.mp4", numbered(4), [0, 1e-7, 2e-7, 0.1])
+    times = np.concatenate([block.times_s for block in VideoStream(path)])
+    assert times.tolist() == pytest.approx([0, 1 / 720_000, 2 / 720_000, 0.1], abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -91,7 +91,7 @@ def make(job: Job) -> Run:
     if clip.shape[2] == 1 and job.settings.frames > 1:
         raise ValueError(f"--frames {job.settings.frames} is for clips, and {job.inputs.x} is a picture: leave it away")
     size = patch.sample_size(clip.shape[2:], job.settings)
-    _check_memory(job, PATCH, PATCHED, max(math.prod(clip.shape[2:]), math.prod(size)))
+    _check_sizes(job, PATCH, PATCHED, clip.shape[2:], size)
     frechet = measures.frechet_by(job.settings.features, clip.shape[2:], size)
     with job.start(devices=PATCH) as run:
         samples = patch.make(clip.to(run.plan.device), job.settings, seed=run.plan.seed, run=run)
@@ -125,7 +125,7 @@ def sample(job: Job) -> Run:
     trained = sampling.load(job.inputs.run, "cpu")
     sampling.check(trained, job.settings)
     size = sampling.ladder(trained, job.settings)[-1]
-    _check_memory(job, ANY, DRAWN, math.prod(size))
+    _check_sizes(job, ANY, DRAWN, size)
     frechet = measures.frechet_by(job.settings.features, trained.source.shape[2:], size)
     with job.start(devices=ANY) as run:
         trained = sampling.load(job.inputs.run, run.plan.device)
@@ -142,12 +142,12 @@ def edit(job: Job) -> Run:
 
     trained = sampling.load(job.inputs.run, "cpu")
     longest = max(trained.model.sizes[-1][1:])
-    picture, _ = read_clip(job.inputs.picture, max_frames=MOST_FRAMES, size=longest)
+    picture, times_s = read_clip(job.inputs.picture, max_frames=MOST_FRAMES, size=longest)
     start = sampling.start_of(trained, picture, job.settings)
     mask = None
     if job.inputs.mask is not None:
         mask = read_mask(job.inputs.mask, job.inputs.picture, picture, lambda white, size: resize(white.float(), size))
-    _check_memory(job, ANY, DRAWN, picture[0, 0].numel())
+    _check_sizes(job, ANY, DRAWN, picture.shape[2:])
     with job.start(devices=ANY) as run:
         device = run.plan.device
         trained = sampling.load(job.inputs.run, device)
@@ -158,7 +158,7 @@ def edit(job: Job) -> Run:
             mask=None if mask is None else mask.to(device),
             seed=run.plan.seed,
         )
-        outcome.keep_edit(results, start, trained.source, rate=trained.rate, run=run)
+        outcome.keep_edit(results, start, trained.source, rates=(trained.rate, rate_of(times_s)), run=run)
     return run
 
 
@@ -176,7 +176,7 @@ def inpaint(job: Job) -> Run:
     hole = read_mask(job.inputs.mask, job.inputs.x, clip, patch.touched, part=part)
     hole = hole.expand(-1, -1, clip.shape[2], -1, -1)
     patch.around(hole, job.settings)  # refuses what cannot be filled before there is a run
-    _check_memory(job, PATCH, PATCHED, clip[0, 0].numel())
+    _check_sizes(job, PATCH, PATCHED, clip.shape[2:])
     frechet = measures.frechet_by(job.settings.features, clip.shape[2:])
     with job.start(devices=PATCH) as run:
         device = run.plan.device
@@ -199,7 +199,7 @@ def collage(job: Job) -> Run:
     size = patch.collage_size([clip.shape[2:] for clip in clips], job.settings)
     if size[0] > 1 and all(clip.shape[2] == 1 for clip in clips):
         raise ValueError(f"--frames {job.settings.frames} is for clips, and all of these are pictures: leave it away")
-    _check_memory(job, PATCH, PATCHED, max(math.prod(size), sum(clip[0, 0].numel() for clip in clips)))
+    _check_sizes(job, PATCH, PATCHED, size, *(clip.shape[2:] for clip in clips))
     with job.start(devices=PATCH) as run:
         given = [clip.to(run.plan.device) for clip in clips]
         samples = patch.collage(given, job.settings, seed=run.plan.seed, run=run)
@@ -209,19 +209,24 @@ def collage(job: Job) -> Run:
 
 def read_input(path: Path, settings: Any) -> tuple[Tensor, Fraction]:
     """The frames that were asked for, (1, 3, T, H, W), and their rate; of a picture, one."""
-    from gestalt.media.video import VideoStream, read_clip
+    from gestalt.media.video import read_clip
     from gestalt.run import memory
     from gestalt.tasks.generate.config import wanted_size
 
     wanted = wanted_size(settings.size)
     longest = wanted if isinstance(wanted, int) else max(wanted)
     take = settings.take or None
-    stream = VideoStream(path, size=longest)
-    frames = min(take or stream.info.frames or 1, MOST_FRAMES)
-    memory.check(READ * frames * stream.height * stream.width, SMALLER)
-    clip, times_s = read_clip(path, max_frames=MOST_FRAMES, size=longest, start_s=settings.begin_s, take=take)
+    most = (memory.total() or math.inf) / READ
+    clip, times_s = read_clip(
+        path, max_frames=MOST_FRAMES, max_pixels=most, size=longest, start_s=settings.begin_s, take=take
+    )
+    return clip, rate_of(times_s)
+
+
+def rate_of(times_s: Tensor) -> Fraction:
+    """The usual frame rate of frames shown at these times, in seconds."""
     steps_s = times_s.diff()
-    return clip, Fraction(1 / float(steps_s.median())).limit_denominator(1001) if len(steps_s) else Fraction(25)
+    return Fraction(1 / float(steps_s.median())).limit_denominator(1001) if len(steps_s) else Fraction(25)
 
 
 def read_mask(
@@ -291,16 +296,27 @@ def check_training(job: Job, clip: Tensor, settings: VaeGan | SinGan) -> None:
     from gestalt.tasks.generate.config import VaeGan
 
     frames = min(clip.shape[2], math.lcm(*settings.rates) + 1) if isinstance(settings, VaeGan) else clip.shape[2]
-    _check_memory(job, ANY, TRAINED * settings.width / USUAL_WIDTH, frames * math.prod(clip.shape[3:]))
+    _check_sizes(job, ANY, TRAINED * settings.width / USUAL_WIDTH, (frames, *clip.shape[3:]))
 
 
-def _check_memory(job: Job, devices: tuple[str, ...], each: float, pixels: int) -> None:
-    """See that there is memory for so many bytes for each pixel and frame, where the processor computes.
+def _check_sizes(job: Job, devices: tuple[str, ...], each: float, *sizes: Sequence[int]) -> None:
+    """See that clips of such sizes, (T, H, W), can be made and written.
+
+    Args:
+        job: says which device computes.
+        devices: the kinds that it chooses from.
+        each: bytes for each pixel of the largest, where that is the processor.
+        sizes: with T = 1 of pictures.
 
     Raises:
-        ValueError: there is not, or no such device.
+        ValueError: there is too little memory, or videos have no frames as large, or there is no such device.
     """
+    from gestalt.media.video_writer import MOST_SIDE
     from gestalt.run import device, memory
 
+    for frames, height, width in sizes:
+        if frames > 1 and max(height, width) > MOST_SIDE:
+            most = f"at most {MOST_SIDE} pixels high and wide"
+            raise ValueError(f"a video is {most}, and this would have frames of {width} x {height}: {SMALLER}")
     if device.choose(job.options.device, devices).type == "cpu":
-        memory.check(each * pixels, SMALLER)
+        memory.check(each * max(map(math.prod, sizes)), SMALLER)

@@ -220,7 +220,8 @@ def _decoded(container: "InputContainer", stream: "VideoStream", path: AnyPath) 
             count += 1
     except Exception as error:  # on damaged bytes, FFmpeg has many
         what = f"is damaged or cut short after {count} good frames ({words(error)})"
-        raise video_refusal(path, what, "copy or download it again, or read only up to there") from error
+        advice = "copy or download it again" + (", or read only up to there" if count else "")
+        raise video_refusal(path, what, advice) from error
     if count == 0:
         raise video_refusal(path, "holds no frame", "record or convert it again")
 

@@ -152,6 +152,7 @@ def read_clip(
     path: AnyPath,
     *,
     max_frames: int,
+    max_pixels: float = math.inf,
     size: int | None = None,
     start_s: float = 0.0,
     stop_s: float | None = None,
@@ -163,6 +164,7 @@ def read_clip(
     Args:
         path: a file or a folder, as at the top of this module.
         max_frames: longer clips are refused, at the latest when one more frame has been decoded.
+        max_pixels: clips of more pixels in all frames together are refused, where the file says how many there are.
         take: how many frames to read, the rest is not looked at; None for all.
         size, start_s, stop_s, rate: as for `VideoStream`.
 
@@ -170,7 +172,8 @@ def read_clip(
         float32 (1, 3, T, H, W) in [-1, 1], and float64 (T,), the times in seconds.
 
     Raises:
-        ValueError: there are more frames than `max_frames`, or fewer than `take`; or as `VideoStream`.
+        ValueError: there are more frames than `max_frames`, more pixels than `max_pixels`, or fewer frames than
+            `take`; or as `VideoStream`.
     """
     # With `take`, one frame at a time: what comes after the last one that is wanted may be damaged.
     block = 16 if take is None else 1
@@ -178,6 +181,10 @@ def read_clip(
     is_whole = start_s == 0 and stop_s is None and take is None
     if is_whole and stream.info.frames is not None and stream.info.frames > max_frames:
         raise _too_long(path, f"{stream.info.frames} frames, more", max_frames)
+    frames = min(take or stream.info.frames or 1, max_frames)
+    if frames * stream.height * stream.width > max_pixels:
+        what = f"{frames} frames of {stream.width} x {stream.height} pixels"
+        raise ValueError(f"{quoted(path)} has {what}, more than fit into memory; take fewer or make them smaller")
     clips: list[Tensor] = []
     times: list[NDArray[np.float64]] = []
     count = 0

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TICK_S = Fraction(1, 720_000)
-"""The clock of files with given times: every usual frame rate is exact, and any other time to 0.7 us."""
+"""The clock of files with given times: every usual frame rate is exact, and any other time to 0.7 us. Frames closer
+together than that are a tick apart."""
+
+MOST_SIDE = 16_384
+"""Pixels that height and width can have, as x264 has it."""
+
+_LONGEST = 2**31 - 1
+"""In ticks, the longest that FFmpeg lets a frame of an MP4 last."""
 
 _THREADS = 4  # fixed, since the bytes depend on it
 _BT709 = 1  # in each of the three tables of H.273
@@ -86,6 +93,7 @@ class VideoWriter:
         self._start_s = 0.0
         self._held: NDArray[np.uint8] | None = None  # written when it is known how long it lasts
         self._held_at, self._lasted = 0, 0  # in ticks
+        self._held_s = 0.0  # its time as it was given
         self._encoding: dict[int, int] = {}  # how long each frame lasts that is inside the encoder
 
     def __enter__(self) -> Self:
@@ -130,8 +138,10 @@ class VideoWriter:
         for index, frame in enumerate(levels):
             following = 0 if self._held is None else self._held_at + 1
             at = following if times is None else self._ticks(times[index])
+            if times is not None and self._held is not None and times[index] > self._held_s:
+                at = max(at, following)
             self._encode_held(at)
-            self._held, self._held_at = frame.copy(), at
+            self._held, self._held_at, self._held_s = frame.copy(), at, 0.0 if times is None else times[index]
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if error is not None:
@@ -182,6 +192,9 @@ class VideoWriter:
         if lasts < 1:
             at_s, until_s = (float(ticks * self._tick_s) + self._start_s for ticks in (self._held_at, until))
             raise ValueError(f"expected increasing times, got {until_s:g} s after {at_s:g} s")
+        if lasts > _LONGEST:
+            most, lasts_s = float(_LONGEST * self._tick_s), float(lasts * self._tick_s)
+            raise ValueError(f"an MP4 shows a frame for at most {most:.0f} s, got {lasts_s:.0f} s; cut the video there")
         height, width = self._size
         even = np.pad(self._held, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         with quiet:
@@ -211,6 +224,8 @@ class VideoWriter:
             raise ValueError(f"cannot write {quoted(self._path)}: expected at least one frame, got none")
         if self.end_s is not None:
             until = self._ticks(self.end_s)
+            if self.end_s > self._held_s:
+                until = max(until, self._held_at + 1)
         else:
             alone = 1 if self._rate is not None else round(Fraction(1, 25) / self._tick_s)
             until = self._held_at + (self._lasted or alone)

@@ -68,11 +68,19 @@ def keep_collage(
 
 
 def keep_edit(
-    results: Mapping[int, Tensor], start: int, source: Tensor, *, rate: Fraction | float, run: NullRun
+    results: Mapping[int, Tensor],
+    start: int,
+    source: Tensor,
+    *,
+    rates: tuple[Fraction | float, Fraction | float],
+    run: NullRun,
 ) -> None:
-    """Keep a picture edited from one level on, as `edited.png` or `.mp4`, and those from every level on one sheet."""
-    keep_one("input", source, "what the model was trained on", rate=rate, run=run)
-    keep_one("edited", results[start], f"the picture, entering at level {start}", rate=rate, run=run)
+    """Keep a picture edited from one level on, as `edited.png` or `.mp4`, and those from every level on one sheet.
+
+    `rates` are the frames per second of the source and of what was edited.
+    """
+    keep_one("input", source, "what the model was trained on", rate=rates[0], run=run)
+    keep_one("edited", results[start], f"the picture, entering at level {start}", rate=rates[1], run=run)
     cells = [result[:, :, result.shape[2] // 2] for result in results.values()]
     notes = [f"start {n}" + (" (taken)" if n == start else "") for n in results]
     run.image("levels.png", _pictures(cells, notes), "The picture, entering at every level", kind="sheet")
