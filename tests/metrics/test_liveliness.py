@@ -57,6 +57,7 @@ def test_still_and_flat_sources():
     assert motion(still, clip) == 0.0
     flat = torch.zeros(1, 3, 5, 6)
     assert sharpness(flat, flat) == 1.0
+    assert sharpness(flat + 1e-7 * torch.arange(6), flat) == 1.0  # what rounding leaves of a flat picture
     assert sharpness(clip[:, :, 0], flat) == math.inf
 
 

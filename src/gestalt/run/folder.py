@@ -195,7 +195,8 @@ class Run(NullRun):
         finally:
             self._signals.restore()
             self.progress.also = self._outer_log
-            self._journal.close()
+            with contextlib.suppress(OSError):
+                self._journal.close()
             if self._lock:
                 self._lock.release()
 

@@ -47,10 +47,12 @@ class Journal:
     def add(self, loop: str, step: int, measures: Mapping[str, float]) -> None:
         """Append one line."""
         if self._file is None:
-            self._file = self._path.open("a", encoding="utf-8")
+            # Unbuffered: what a full disk did not take must not be tried again on closing, where it would hide why.
+            self._file = self._path.open("ab", buffering=0)
         values = {name: finite(value) for name, value in measures.items()}
-        self._file.write(json.dumps({"loop": loop, "step": int(step), **values}) + "\n")
-        self._file.flush()
+        left = memoryview(f"{json.dumps({'loop': loop, 'step': int(step), **values})}\n".encode())
+        while left:
+            left = left[self._file.write(left) :]
 
     def sync(self) -> None:
         """Wait until every line is on the disk."""
