@@ -82,7 +82,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "generate collage": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "study vae-levels": [
         *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
-        *("--width", "--latent", "--vae-steps", "--gan-steps"),
+        *("--width", "--latent", "--vae-steps", "--gan-steps", "--kl"),
         *RUN_FLAGS,
     ],
     "resume": ["--help", "--quiet", "--json"],
