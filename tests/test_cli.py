@@ -37,7 +37,8 @@ PATCH_FLAGS = [
 ]
 NEW_FLAGS = [
     *("--features", "--samples", "--size", "--frames", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
-    *("--time-ratio", "--patch", "--depth", "--noise", "--iterations", "--completeness", "--vote", "--search"),
+    *("--time-ratio", "--patch", "--depth", "--noise", "--bend", "--heights", "--iterations", "--completeness"),
+    *("--coarser", "--vote", "--search"),
 ]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],

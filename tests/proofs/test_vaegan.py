@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gestalt import recipes
 from gestalt.media.video import read_clip
 from gestalt.metrics import nulls
 from gestalt.metrics.diversity import diversity
@@ -25,7 +26,7 @@ from gestalt.metrics.liveliness import motion, sharpness
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.tasks.generate import patch, vaegan
-from gestalt.tasks.generate.config import Patch, VaeGan
+from gestalt.tasks.generate.config import VaeGan
 from gestalt.tasks.generate.measures import measure
 from gestalt.tasks.generate.vaegan import PatchVaeGan
 from gestalt.tasks.generate.windows import Windows, frame_steps
@@ -164,7 +165,7 @@ def test_more_vae_levels_make_samples_more_diverse():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_patches_are_nearer_still(seed):
     """The training-free baseline: nearer to the input's patches, and without noise the input itself."""
-    settings = Patch(samples=3, coarsest=12)
+    settings = dataclasses.replace(recipes.generate_patch("large"), samples=3, coarsest=12)
     own, theirs = (
         measure(samples, source())["coherence"]
         for samples in (list(patch.make(source(), settings, seed=seed)), draws(trained(seed), 3))

@@ -13,6 +13,9 @@ like which. With completeness, keys that no query resembles become more attracti
 Places of the source can be barred: no patch that touches one is pasted. Pixels of the result can be held at what they
 are known to be, so that only the others are put together.
 
+An arrangement can be bent where a level begins: positions take over the match of one nearby, so that what was one
+piece of the source becomes several that lie closer together or further apart, and the search mends the seams.
+
 Matches are carried up from level to level, so each search begins near its end. For huge pictures that is almost all
 there is to do: the upper levels only look around the carried match (`Level.search` with a short reach), once.
 
@@ -51,6 +54,8 @@ class Level(NamedTuple):
     enlarged: (1, C, *R), the keys of the first iteration; None for the source of the level below, enlarged.
     barred: (1, 1, *R) bool, pixels of the source that may not be pasted, or None.
     held: (1, 1, *S) bool and (1, C, *S), which pixels of the result are known and what they are, or None.
+    bend: (2, H, W) int64, rows and columns further at which each pixel looks, in all frames, for what the level below
+        left; None leaves it in its place. Not for the first level.
     """
 
     source: Tensor
@@ -62,6 +67,7 @@ class Level(NamedTuple):
     enlarged: Tensor | None = None
     barred: Tensor | None = None
     held: tuple[Tensor, Tensor] | None = None
+    bend: Tensor | None = None
 
 
 FAR = 100.0
@@ -109,6 +115,11 @@ def synthesize(
             state["found"] = carry(state["found"], (query_before, key_before), (query_now, key_now))
             if level.alpha and state["missed"] is not None:
                 state["missed"] = carry(state["missed"], (key_before, query_before), (key_now, query_now))
+            if level.bend is not None:
+                state["picture"] = _bent(state["picture"], level.bend)
+                top, left = fitted[1] // 2, fitted[2] // 2  # a patch moves as its middle does
+                middles = level.bend[:, top : top + query_now[1], left : left + query_now[2]]
+                state["found"] = _bent(state["found"], middles)
 
         queries_cthw = as_volume(torch.cat([state["picture"], level.query_guide], dim=1))[0]
         keys_cthw = as_volume(torch.cat([keys, level.key_guide], dim=1))[0]
@@ -132,6 +143,14 @@ def synthesize(
             frames = as_volume(picture)
             run.preview(name, step, frames[:, :, frames.shape[2] // 2])  # of a clip, the middle frame
     return state["picture"]
+
+
+def _bent(x: Tensor, bend: Tensor) -> Tensor:
+    """(..., H, W), each position taking what is (2, H, W) rows and columns further, or at the border."""
+    height, width = x.shape[-2:]
+    rows = torch.arange(height, device=x.device)[:, None] + bend[0]
+    columns = torch.arange(width, device=x.device) + bend[1]
+    return x[..., rows.clamp(0, height - 1), columns.clamp(0, width - 1)]
 
 
 def _touching(barred: Tensor, patch: Patch) -> Tensor:

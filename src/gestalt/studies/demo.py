@@ -54,7 +54,7 @@ def _generate(settings: Demo, seed: int, run: NullRun) -> None:
     fast = dataclasses.replace(recipes.generate_patch("fast"), size=settings.size, samples=2)
     for name, given, asked in (
         ("new_picture", picture, fast),
-        ("wider_picture", picture, dataclasses.replace(fast, size=wide, noise=0.0, samples=1)),
+        ("wider_picture", picture, dataclasses.replace(recipes.generate_retarget("fast"), size=wide)),
         ("new_clip", clip, dataclasses.replace(fast, samples=1)),
     ):
         if given.shape[2] > 1:

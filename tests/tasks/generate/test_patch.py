@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from gestalt import recipes
+from gestalt.metrics import nulls
+from gestalt.metrics.diversity import novelty
 from gestalt.metrics.likeness import psnr
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
@@ -28,7 +30,7 @@ def textured(*size: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("size", [(1, 32, 40), (5, 20, 24)])
 def test_without_noise_the_input_comes_back(size):
     clip = textured(*size)
-    (result,) = patch.make(clip, dataclasses.replace(TINY, samples=1, noise=0.0))
+    (result,) = patch.make(clip, dataclasses.replace(TINY, samples=1, noise=0.0, bend=0.0))
     assert psnr(result, clip) > 40
 
 
@@ -45,6 +47,42 @@ def test_same_seed_same_samples():
     first, again, other = (list(patch.make(clip, TINY, seed=seed)) for seed in (1, 1, 5))
     assert all(map(torch.equal, first, again))
     assert not torch.equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("size", [(32, 50), (1, 20), (9, 1)])
+def test_a_bend_is_smooth_and_nothing_leaves_the_picture(size):
+    settings = Patch(bend=0.3)
+    one, other = (patch.bend_of(size, settings, 0, level) for level in (1, 2))
+    assert one.shape == (2, *size)
+    assert torch.equal(one, patch.bend_of(size, settings, 0, 1))
+    assert not torch.equal(one, other)
+    for axis, length in enumerate(size):
+        assert not one[axis].select(axis, 0).any()
+        assert not one[axis].select(axis, length - 1).any()
+        if length > 1:
+            assert int(one.diff(dim=axis + 1).abs().max()) <= 0.5 * settings.patch
+
+
+def test_bending_breaks_up_what_is_copied_whole():
+    clip = textured(1, 48, 64)
+    straight = dataclasses.replace(TINY, size=64, noise=0.0, samples=1)
+    whole, broken = (next(patch.make(clip, dataclasses.replace(straight, bend=bend))) for bend in (0.0, 0.3))
+    one, two = (novelty(sample, clip, (1, 5, 5)) for sample in (whole, broken))
+    assert one.diversity < 0.1 < 0.15 < two.diversity
+    shuffled = novelty(nulls.shuffled_pixels(clip, 1)[0], clip, (1, 5, 5))
+    assert two.distance < 0.2 * shuffled.distance, "still patches of the input"
+
+
+def test_heights_keep_the_sky_above():
+    # Bright above, dark below, the same grain: by colour alone little tells the two apart once there is much noise.
+    clip = 0.3 * textured(1, 40, 48)
+    clip[..., :20, :] += 0.2
+    free, held = (
+        [float(x[..., :20, :].mean() - x[..., 20:, :].mean()) for x in patch.make(clip, settings)]
+        for settings in (dataclasses.replace(TINY, heights=weight, samples=4) for weight in (0.0, 1.0))
+    )
+    assert min(held) > 0.15
+    assert min(held) > min(free)
 
 
 @pytest.mark.parametrize(("size", "frames", "shape"), [("20x60", 0, (5, 20, 60)), (16, 9, (9, 13, 16))])
@@ -69,7 +107,7 @@ def test_a_hole_is_filled_from_outside_and_the_rest_is_kept(frames):
     hole = torch.zeros(1, 1, frames, 32, 40, dtype=torch.bool)
     hole[..., 10:22, 14:28] = True
     marked = torch.where(hole, RED, clip)
-    (result,) = patch.inpaint(marked, hole, dataclasses.replace(TINY, samples=1, noise=0.2, completeness=0.0))
+    (result,) = patch.inpaint(marked, hole, recipes.generate_inpaint("tiny"))
     assert torch.equal(torch.where(hole, 0.0, result), torch.where(hole, 0.0, clip))
     assert float(result[:, 0][hole[:, 0]].max()) <= 0.05, "nothing of the hole's own red may come back"
     inside = result[:, 1][hole[:, 0]]
@@ -92,7 +130,7 @@ def test_a_collage_takes_from_all_and_from_nothing_else(sizes):
     clips = [textured(*size, seed=n) for n, size in enumerate(sizes)]
     for n, clip in enumerate(clips):
         clip[:, 2] = 0.9 - 0.5 * n
-    (result,) = patch.collage(clips, dataclasses.replace(TINY, samples=1, noise=0.0, vote="agreed", completeness=0.0))
+    (result,) = patch.collage(clips, recipes.generate_collage("tiny"))
     widths = [size[2] for size in sizes]
     overlap = 1 - patch.OVERLAP * (len(sizes) - 1) / len(sizes)
     assert result.shape[2:] == (min(s[0] for s in sizes), max(s[1] for s in sizes), round(sum(widths) * overlap))

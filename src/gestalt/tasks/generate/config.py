@@ -62,14 +62,26 @@ class Patch(Measured):
 
     noise: float = 3.0
     """Standard deviation of what is added to the coarsest level, where the pictures lie between -1 and 1; 0 adds
-    nothing, and the result then keeps the input's arrangement."""
+    nothing, and without --bend the result then keeps the input's arrangement."""
 
-    iterations: int = 3
+    bend: float = 0.14
+    """How far the arrangement is bent at each of the coarser levels: standard deviation of a smooth displacement, in
+    sides of a patch. More breaks the input into smaller pieces; 0 leaves them as large as they come."""
+
+    heights: float = 1.0
+    """Weight of a patch's height in the picture, from -1 to 1, beside its colours, which lie there too: keeps the sky
+    above and the ground below; 0 lets anything be anywhere."""
+
+    iterations: int = 5
     """Searches and votes per level."""
 
-    completeness: float = 0.02
-    """Alpha of the bidirectional weight at the coarsest levels, in units of the search distance (mean squared
+    completeness: float = 0.004
+    """Alpha of the bidirectional weight at the coarser levels, in units of the search distance (mean squared
     difference); smaller presses more of the input's parts into the result; 0 turns it off."""
+
+    coarser: int = 8
+    """How many of the coarsest levels count as coarser: there it is decided what goes where, so there completeness
+    counts and the arrangement is bent."""
 
     vote: Literal["agreed", "mean", "median"] = "agreed"
     """How overlapping patches merge: into the pixel most of them agree on, or an average."""
@@ -85,7 +97,7 @@ class Patch(Measured):
         """
         super().__post_init__()
         _at_least(self, 1, "samples", "coarsest", "shortest", "patch", "depth", "iterations")
-        _at_least(self, 0, "frames", "begin_s", "take", "noise", "completeness")
+        _at_least(self, 0, "frames", "begin_s", "take", "noise", "bend", "heights", "completeness", "coarser")
         _between(self, "ratio", "time_ratio")
         wanted_size(self.size)
 

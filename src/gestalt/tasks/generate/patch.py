@@ -2,7 +2,15 @@
 
 The coarsest level of the input, with noise added, is the first query; from there up every patch of the growing sample
 is replaced by its nearest patch of the input (`patchwork.synthesis`). The noise decides which large parts go where: at
-that level a patch covers much of the picture. Everything finer follows from what fits.
+that level a patch covers much of the picture. Everything finer follows from what fits. Left alone, that moves large
+pieces of the input whole; three things that the published methods do not have make more of it, of pictures and clips
+alike:
+
+    bend       At each of the coarser levels the arrangement is bent by a smooth random displacement (the same in all
+               frames, so that motion stays as it is), and the search mends it with what fits: pieces come apart.
+    heights    The height of a patch in the picture is one more channel of the search (as networks have been given
+               heights), so that what is missed goes where it belongs; else the ground comes back in the sky.
+    coarser    Completeness counts at more than the coarsest levels, and by a smaller alpha.
 
     make       random samples, of the input's size or any other, as long as the input or not
     retarget   another size or length: no noise, so that the arrangement stays and nothing is stretched
@@ -16,6 +24,8 @@ References:
         Generative Models. CVPR 2022 (pictures).
     Haim, Feinstein, Granot, Shocher, Bagon, Dekel, Irani: Diverse Generation from a Single Video Made Possible.
         ECCV 2022 (clips).
+    Oh, Yoon, Kim: One-shot Ultra-high-Resolution Generative Adversarial Network That Synthesizes 16K Images On A
+        Single GPU. 2023 (heights, in a network).
 """
 
 import functools
@@ -28,17 +38,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.ops import nearest
+from gestalt.ops.chance import seeded
 from gestalt.ops.pyramid import Size, fit_long_side, follow_clip, ladder_of_clip
 from gestalt.ops.resize import resize
 from gestalt.patchwork.synthesis import Level, synthesize
 from gestalt.run.service import NullRun
 from gestalt.tasks.generate.config import Patch, wanted_size
 
-SWEEPS = 2
-"""Of each search; matches are carried from search to search, so few are needed."""
-
-COMPLETE = 4
-"""Coarsest levels at which completeness counts: there it is decided what goes where, and later only what fits."""
+SWEEPS, COARSER_SWEEPS = 2, 6
+"""Of each search; matches are carried from search to search, so few are needed. More are where the arrangement is bent,
+which costs little at those sizes: what completeness asks for has to be found."""
 
 OVERLAP = 0.25
 """Share of the pictures' width by which those of a collage grow into each other."""
@@ -96,25 +105,25 @@ def draw(
         begin: (1, 3, *) what the sample looks like at first, any size.
         settings: of the patch engine.
         held: (1, 1, *S) bool and (1, 3, *S) at the finest size, pixels of the sample that are known.
-        seed: of the search.
+        seed: of the search and of what bends the arrangement.
         run: takes the loop's steps.
         name: of the loop.
 
     Returns:
         (1, 3, *S) of the finest size, in [-1, 1].
     """
-    search = nearest.exact if settings.search == "exact" else functools.partial(nearest.patchmatch, sweeps=SWEEPS)
     levels = [
         Level(
             picture,
-            picture.new_empty(1, 0, *size),
-            picture.new_empty(1, 0, *picture.shape[2:]),
-            search,
+            _heights(size, settings.heights, picture),
+            _heights(picture.shape[2:], settings.heights, picture),
+            _search(settings, is_coarser=n < settings.coarser),
             settings.iterations,
-            settings.completeness if n < COMPLETE else 0.0,
+            settings.completeness if n < settings.coarser else 0.0,
             enlarged,
             barred,
             None if held is None else (~touched(~held[0], size), resize(held[1], size).clamp(-1, 1)),
+            bend_of(size[1:], settings, seed, n).to(picture.device) if settings.bend and n < settings.coarser else None,
         )
         for n, (picture, enlarged, barred, size) in enumerate(zip(*source, sizes, strict=True))
     ]
@@ -128,8 +137,24 @@ def noisy(begin: Tensor, settings: Patch, seed: int) -> Tensor:
     return begin + settings.noise * torch.randn(begin.shape, generator=chance).to(begin)
 
 
+def bend_of(plane: Sequence[int], settings: Patch, seed: int, level: int) -> Tensor:
+    """The smooth random displacement of one level, (2, H, W) int64 rows and columns.
+
+    One normal number for each patch side, interpolated, of standard deviation `bend` patch sides. Towards a border the
+    displacement across it vanishes, so that nothing leaves the picture.
+    """
+    few = [max(2, round(length / settings.patch) + 1) if length > 1 else 1 for length in plane]
+    by = resize(torch.randn(1, 2, 1, *few, generator=seeded(seed, level)), (1, *plane))[0, :, 0]
+    by = by / by.std(dim=(1, 2), correction=0, keepdim=True).clamp(min=1e-6)
+    for axis, length in enumerate(plane):
+        place = torch.arange(length)
+        edge = torch.minimum(place, length - 1 - place) / (settings.patch / 2)
+        by[axis] *= edge.clamp(max=1).view(-1, 1) if axis == 0 else edge.clamp(max=1)
+    return (settings.bend * settings.patch * by).round().long()
+
+
 def make(clip: Tensor, settings: Patch, *, seed: int = 0, run: NullRun = NullRun()) -> Iterator[Tensor]:
-    """Samples of a clip or picture: random ones, or, without noise, one retargeted to another size or length.
+    """Samples of a clip or picture: random ones, or, without noise and bend, one retargeted to another size or length.
 
     Args:
         clip: (1, 3, T, H, W) in [-1, 1], at working size; a picture has T = 1.
@@ -261,6 +286,20 @@ def _beside(sizes: Sequence[Sequence[int]]) -> Size:
     """(T, H, W) of clips side by side: as short as the shortest that is no picture, as high as the highest."""
     frames = min((time for time, *_ in sizes if time > 1), default=1)
     return frames, max(height for _, height, _ in sizes), sum(width for *_, width in sizes)
+
+
+def _search(settings: Patch, *, is_coarser: bool) -> nearest.Search:
+    if settings.search == "exact":
+        return nearest.exact
+    return functools.partial(nearest.patchmatch, sweeps=COARSER_SWEEPS if is_coarser and settings.bend else SWEEPS)
+
+
+def _heights(size: Sequence[int], weight: float, like: Tensor) -> Tensor:
+    """(1, 1, T, H, W): heights in a picture from -1 to 1, times their weight; without weight no channel at all."""
+    if not weight:
+        return like.new_empty(1, 0, *size)
+    heights = torch.linspace(-weight, weight, size[1], device=like.device)
+    return heights.view(1, 1, 1, -1, 1).expand(1, 1, *size)
 
 
 def _side_by_side(clips: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
