@@ -119,7 +119,7 @@ def generate_patch(preset: str) -> generate.Patch:
 
 
 def generate_retarget(preset: str) -> generate.Patch:
-    """Those of `large` for one sample of another size or length: no noise, and a size of 512.
+    """Those of `large` for one sample of another size or length: no noise, soft seams, and a size of 512.
 
     Raises:
         ValueError: no such preset.
@@ -128,7 +128,7 @@ def generate_retarget(preset: str) -> generate.Patch:
 
 
 def generate_inpaint(preset: str) -> generate.Patch:
-    """The same for holes: little noise, and nothing asks for all patches to be used.
+    """The same for holes: little noise, soft seams, and nothing asks for all patches to be used.
 
     Raises:
         ValueError: no such preset.
@@ -137,7 +137,7 @@ def generate_inpaint(preset: str) -> generate.Patch:
 
 
 def generate_collage(preset: str) -> generate.Patch:
-    """The same for several inputs: no noise, and not all patches need to be used.
+    """The same for several inputs: no noise, soft seams, and not all patches need to be used.
 
     Raises:
         ValueError: no such preset.
@@ -146,7 +146,7 @@ def generate_collage(preset: str) -> generate.Patch:
 
 
 def _one_sample(preset: str, **changes: float) -> generate.Patch:
-    whole = dataclasses.replace(generate_patch("large"), samples=1, size=512, **changes)
+    whole = dataclasses.replace(generate_patch("large"), samples=1, size=512, vote="joined", **changes)
     return choose({"fast": whole, "tiny": dataclasses.replace(whole, size=48, iterations=2)}, preset)
 
 

@@ -108,6 +108,22 @@ def test_barred_pixels_are_never_pasted_and_held_ones_stay():
         assert float(result[..., 5:, :].max()) <= 0.9 + 1e-6
 
 
+def test_levels_can_end_in_another_vote():
+    source = textured(24, 28, seed=11)
+    start = source.roll(9, 3)
+    results = {
+        (vote_by, join_by): build(start, levels_of((24, 36), source), vote_by=vote_by, join_by=join_by)
+        for vote_by, join_by in (("agreed", None), ("agreed", "agreed"), ("agreed", "mean"), ("mean", None))
+    }
+    plain = results["agreed", None]
+    assert torch.equal(plain, results["agreed", "agreed"])
+    assert not torch.equal(plain, results["agreed", "mean"])
+    assert not torch.equal(results["mean", None], results["agreed", "mean"]), "only the last is another"
+    source = textured(30, 36, seed=1)
+    whole = build(source, levels_of((30, 36), source, search=exact), vote_by="agreed", join_by="mean")
+    torch.testing.assert_close(whole, source, atol=1e-5, rtol=0)
+
+
 def test_the_keys_of_a_first_iteration_can_be_given():
     source = textured(20, 20, seed=10)
     empty, small = torch.zeros(1, 0, 20, 20), torch.zeros(1, 0, 10, 10)

@@ -80,6 +80,7 @@ def synthesize(
     *,
     patch: Patch,
     vote_by: Vote,
+    join_by: Vote | None = None,
     seed: int,
     run: NullRun,
     name: str,
@@ -91,6 +92,8 @@ def synthesize(
         levels: coarse to fine; leave out the coarsest ones to keep more of `start`.
         patch: (t, h, w), cut down at levels where it would not fit.
         vote_by: how overlapping patches merge (`ops.patches.vote`).
+        join_by: how they merge in the last iteration of every level; None for no other way. A mean there softens the
+            seams between pieces that the pixels most patches agree on would leave hard, and leaves the pieces alone.
         seed: of the searches.
         run: takes steps, previews and resumption; `NullRun()` for none.
         name: the loop's name in the run.
@@ -133,13 +136,15 @@ def synthesize(
             if level.barred is not None:  # far from every query, these must not become attractive
                 weight = torch.where(_touching(level.barred, fitted), weight.max(), weight)
         found = level.search(queries_cthw, keys_cthw, fitted, weight=weight, start=state["found"], seed=chance)
-        picture = vote(as_volume(level.source)[0], found.index, fitted, vote_by)
+        last = iteration == level.iterations - 1
+        how = join_by if last and join_by is not None else vote_by
+        picture = vote(as_volume(level.source)[0], found.index, fitted, how)
         picture = picture.reshape(1, -1, *level.query_guide.shape[2:])
         if level.held is not None:
             picture = torch.where(level.held[0], level.held[1], picture)
         state["found"], state["picture"] = found.index, picture
         run.log(step, distance=float(found.distance.mean()))
-        if iteration == level.iterations - 1:
+        if last:
             frames = as_volume(picture)
             run.preview(name, step, frames[:, :, frames.shape[2] // 2])  # of a clip, the middle frame
     return state["picture"]

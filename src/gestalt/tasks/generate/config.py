@@ -83,8 +83,9 @@ class Patch(Measured):
     """How many of the coarsest levels count as coarser: there it is decided what goes where, so there completeness
     counts and the arrangement is bent."""
 
-    vote: Literal["agreed", "mean", "median"] = "agreed"
-    """How overlapping patches merge: into the pixel most of them agree on, or an average."""
+    vote: Literal["agreed", "joined", "mean", "median"] = "agreed"
+    """How overlapping patches merge: into the pixel most of them agree on, or an average. joined: agreed, and their
+    mean at the end of each level, so that pieces stay whole and the seams between them are soft."""
 
     search: Literal["patchmatch", "exact"] = "patchmatch"
     """Approximate search in near-linear time, or every pair compared (for small pictures)."""

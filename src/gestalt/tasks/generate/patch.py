@@ -128,7 +128,9 @@ def draw(
         for n, (picture, enlarged, barred, size) in enumerate(zip(*source, sizes, strict=True))
     ]
     patch = (settings.depth, settings.patch, settings.patch)
-    return synthesize(begin, levels, patch=patch, vote_by=settings.vote, seed=seed, run=run, name=name).clamp(-1, 1)
+    vote, join = ("agreed", "mean") if settings.vote == "joined" else (settings.vote, None)
+    sample = synthesize(begin, levels, patch=patch, vote_by=vote, join_by=join, seed=seed, run=run, name=name)
+    return sample.clamp(-1, 1)
 
 
 def noisy(begin: Tensor, settings: Patch, seed: int) -> Tensor:
