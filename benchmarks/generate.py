@@ -3,6 +3,7 @@
     uv run python benchmarks/generate.py clips ../shared/data/clips      the patch engine on 13-frame clips
     uv run python benchmarks/generate.py pictures ../shared/data/images  pictures of 128 and 256 pixels, and given runs
     uv run python benchmarks/generate.py growth ../shared/data/clips     seconds and memory over the number of voxels
+    uv run python benchmarks/generate.py seams ../shared/data/images     seams beside plain pastes (seams.py)
 
 Sheets go to scratch/generate. Frechet distances are in percent of that of the mean colour, since their size says
 more of the network than of the clips: `svfid_by_frame` by the trained SqueezeNet in weights/ beside the folder of
@@ -33,6 +34,7 @@ from gestalt.tasks.generate import patch
 from gestalt.tasks.generate.config import Patch
 from gestalt.tasks.generate.measures import Frechet, measure
 from gestalt.tasks.generate.outcome import some_frames
+from seams import seams
 
 SCRATCH = Path("scratch/generate")
 FRAMES, SAMPLES = 13, 5
@@ -168,7 +170,7 @@ def growth(folder: Path) -> None:
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["clips", "pictures", "growth"])
+    parser.add_argument("what", choices=["clips", "pictures", "growth", "seams"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--preset", default="fast", help="of the patch engine, for clips and pictures")
     parser.add_argument("--seed", type=int, default=0, help="of the patch engine, for clips and pictures")
@@ -180,8 +182,10 @@ def main() -> None:
         clips(asked.folder, asked.preset, asked.seed)
     elif asked.what == "pictures":
         pictures(asked.folder, asked.preset, asked.seed, asked.runs)
-    else:
+    elif asked.what == "growth":
         growth(asked.folder)
+    else:
+        seams(asked.folder)
 
 
 if __name__ == "__main__":
