@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from gestalt.commands.generate import Input, check_training, read_input
+import tyro
+
+from gestalt.commands.generate import check_training, read_input
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
 
-__all__ = ["Input", "vae_levels"]
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """Train the VAE-GAN on X with several numbers of VAE levels, and draw the curve of quality against diversity."""
+
+    x: Annotated[Path, tyro.conf.arg(metavar="X")]
+    """A picture, a video, an animation, or a folder of frames."""
 
 
 def vae_levels(job: Job) -> Run:
