@@ -76,6 +76,16 @@ def test_what_a_model_cannot_do_is_refused(trained):
         sampling.check(trained, Sample(frames=7))
     with pytest.raises(ValueError, match="--box"):
         Sample(box=(0.5, 0.0, 0.2, 1.0))
+    sampling.check(trained, Sample(mode="local"))
+    with pytest.raises(ValueError, match="no place of the latent map"):
+        sampling.check(trained, Sample(mode="local", box=(0.01, 0.01, 0.02, 0.02)))
+
+
+def test_a_model_of_one_level_edits_nothing():
+    picture = torch.zeros(1, 3, 1, 8, 10)
+    trained = sampling.trained_on(picture, 25.0, SETTINGS, vaegan.fit(picture, SETTINGS))
+    with pytest.raises(ValueError, match="one level"):
+        sampling.start_of(trained, picture, Edit())
 
 
 def test_saved_runs_load_exactly(trained, tmp_path):

@@ -102,6 +102,13 @@ def check(trained: Trained, settings: Sample) -> None:
         raise ValueError("--frames must be at least 2 for a model that was trained on a clip")
     if settings.mode != "random" and not isinstance(trained.model, PatchVaeGan):
         raise ValueError(f"--mode {settings.mode} needs the latent map of a run with --engine vaegan")
+    if settings.mode == "local":
+        _, height, width = size = ladder(trained, settings)[0]
+        if not box(size, settings.box).any():
+            given = " ".join(map(str, settings.box))
+            raise ValueError(
+                f"--box {given} holds no place of the latent map, which is {height} x {width}: expected a larger box"
+            )
 
 
 def sample(trained: Trained, settings: Sample, *, seed: int = 0) -> Iterator[Tensor]:
@@ -163,6 +170,8 @@ def start_of(trained: Trained, picture: Tensor, settings: Edit) -> int:
         expected, got = ("a clip", "a picture") if is_clip else ("a picture", "a clip")
         raise ValueError(f"this model was trained on {expected}, so it edits those only, got {got}")
     last = len(trained.model.sizes) - 1
+    if last == 0:
+        raise ValueError("this model has one level, so nothing can enter above it: train one on a larger picture")
     start = max(1, (last + 1) // 2) if settings.start == "middle" else settings.start
     if start > last:
         raise ValueError(f"--start {start} is past the finest level: this model has levels 1 to {last} to start at")
