@@ -129,7 +129,9 @@ def sample(job: Job) -> Run:
     frechet = measures.frechet_by(job.settings.features, trained.source.shape[2:], size)
     with job.start(devices=ANY) as run:
         trained = sampling.load(job.inputs.run, run.plan.device)
-        samples = sampling.sample(trained, job.settings, seed=run.plan.seed)
+        # After those that the training run drew itself, which with the same seed would come again.
+        drawn = trained.settings.samples
+        samples = sampling.sample(trained, job.settings, first=drawn, seed=run.plan.seed)
         outcome.keep(samples, trained.source, rate=trained.rate, run=run, frechet=frechet)
     return run
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from gestalt.ops.chance import seeded
 from gestalt.ops.losses import gradient_penalty
 from gestalt.ops.pyramid import follow_clip
+from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.generate import vaegan
 from gestalt.tasks.generate.config import VaeGan
@@ -193,6 +194,26 @@ def test_a_picture_enters_at_a_level():
     assert result.shape == begin.shape
     assert torch.equal(result, model.sample(model.sizes, None, begin=begin, start=last))
     assert F.mse_loss(result, begin) < F.mse_loss(model.sample(model.sizes, seeded(0)), begin)
+
+
+@pytest.mark.parametrize("frames", [1, 5])
+def test_what_enters_keeps_only_what_the_levels_below_could_show(frames):
+    model = vaegan.fit(drawn(frames), TINY)
+    last = len(model.sizes) - 1
+    begin = drawn(frames).flip(4)
+    small = resize(begin, model.sizes[last - 1]).clamp(-1, 1)
+    torch.testing.assert_close(
+        model.sample(model.sizes, None, begin=begin, start=last),
+        model.sample(model.sizes, None, begin=small, start=last),
+    )
+
+
+def test_only_what_learns_has_gradients_at_a_vae_level():
+    model = vaegan.fit(drawn(5), dataclasses.replace(TINY, vae_levels=9))
+    assert len(model.blocks) > 1
+    assert all(
+        weight.grad is None or not weight.requires_grad for block in model.blocks[:-1] for weight in block.parameters()
+    )
 
 
 def test_windows_of_longer_clips():

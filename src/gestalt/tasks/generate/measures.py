@@ -17,6 +17,7 @@ from gestalt.metrics import liveliness
 from gestalt.metrics.diversity import diversity, novelty
 from gestalt.metrics.frechet import sifid, svfid
 from gestalt.nn.features import Features, load
+from gestalt.ops.nearest import exact, patchmatch
 from gestalt.ops.pyramid import fit_long_side
 from gestalt.ops.resize import resize
 
@@ -26,6 +27,10 @@ PATCH_SIDE = 43
 CLIP_PATCH, PICTURE_PATCH = (3, 5, 5), (1, 5, 5)
 MOST_COMPARED = 3
 """Samples whose patches are compared."""
+
+MOST_EXACT = 20
+"""Frames up to which all patches are compared with all; the time of that grows with their square, so that longer clips
+are searched by PatchMatch, which overestimates distances a little."""
 
 
 class Frechet(NamedTuple):
@@ -94,15 +99,17 @@ def measure(samples: Sequence[Tensor], source: Tensor, frechet: Frechet | None =
         there are two samples or more.
         nnf_diversity: of the field of nearest patches, 0 for a rigid copy.
         coherence, completeness: mean squared distance of the samples' patches to their nearest of the source, and the
-        reverse, in thousandths on a scale from 0 to 1 (patches of 3 x 5 x 5 at a longest side of 43 pixels).
+        reverse, in thousandths on a scale from 0 to 1 (patches of 3 x 5 x 5 at a longest side of 43 pixels), of the
+        first `MOST_COMPARED` samples, as is nnf_diversity.
         sharpness, motion: ratios to the source's; motion only for clips.
         sifid, svfid or svfid_by_frame: where `frechet` is given, in squared units of its features.
     """
     small = _small(source)
     patch = CLIP_PATCH if min(small.shape[2], samples[0].shape[2]) >= CLIP_PATCH[0] else PICTURE_PATCH
     compared = [_small(sample) for sample in samples[:MOST_COMPARED]]
-    fields = [novelty(sample, small, patch) for sample in compared]
-    backward = [novelty(small, sample, patch) for sample in compared]
+    search = exact if max(small.shape[2], samples[0].shape[2]) <= MOST_EXACT else patchmatch
+    fields = [novelty(sample, small, patch, search) for sample in compared]
+    backward = [novelty(small, sample, patch, search) for sample in compared]
     found = {
         "nnf_diversity": statistics.mean(field.diversity for field in fields),
         "coherence": statistics.mean(field.distance for field in fields) * 250,  # from squares of [-1, 1] units

@@ -111,12 +111,13 @@ def check(trained: Trained, settings: Sample) -> None:
             )
 
 
-def sample(trained: Trained, settings: Sample, *, seed: int = 0) -> Iterator[Tensor]:
+def sample(trained: Trained, settings: Sample, *, first: int = 0, seed: int = 0) -> Iterator[Tensor]:
     """Draw samples.
 
     Args:
         trained: as `load` gives it.
         settings: how many, how large, and in which mode.
+        first: number of the first of random samples; those of one seed and number are equal.
         seed: of all chance.
 
     Yields:
@@ -124,19 +125,19 @@ def sample(trained: Trained, settings: Sample, *, seed: int = 0) -> Iterator[Ten
     """
     sizes, model = ladder(trained, settings), trained.model
     if settings.mode == "random":
-        for n in range(settings.samples):
+        for n in range(first, first + settings.samples):
             yield model.sample(sizes, seeded(seed, n)).clamp(-1, 1)
         return
     assert isinstance(model, PatchVaeGan)
-    first = model.draw_latent(sizes[0], seeded(seed, 0, 0))
+    begin = model.draw_latent(sizes[0], seeded(seed, 0, 0))
     for n in range(settings.samples):
         if settings.mode == "between":
             second = model.draw_latent(sizes[0], seeded(seed, 1, 0))
-            z = along_the_sphere(first, second, n / max(1, settings.samples - 1))
+            z = along_the_sphere(begin, second, n / max(1, settings.samples - 1))
         else:
-            fresh = model.draw_latent(sizes[0], seeded(seed, n, 1)) if n else first
-            inside = model.inside(box(sizes[0], settings.box)).to(first.device)
-            z = torch.where(inside, fresh, first)
+            fresh = model.draw_latent(sizes[0], seeded(seed, n, 1)) if n else begin
+            inside = model.inside(box(sizes[0], settings.box)).to(begin.device)
+            z = torch.where(inside, fresh, begin)
         # One noise for all: what differs comes from the latent map alone.
         yield model.sample(sizes, seeded(seed, 2), z=z).clamp(-1, 1)
 

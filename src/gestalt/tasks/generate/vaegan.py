@@ -197,14 +197,15 @@ class PatchVaeGan:
             sizes: (T, H, W) of every level, as `follow_clip` makes them of `self.sizes`.
             chance: of latent map and noise; None, with z or begin, for no noise at all.
             z: (1, latent, *S) the latent map, or None to draw one.
-            begin: (1, 3, T, H, W) in [-1, 1] that enters at level `start` instead of a sample; any size.
+            begin: (1, 3, T, H, W) in [-1, 1] that enters at level `start` instead of a sample of the levels below, and
+                so at their resolution; any size.
             start: a level from 1 on.
 
         Returns:
             (1, 3, T, H, W) in (-1, 1), of the last of the sizes.
         """
         if begin is not None:
-            x = self.inside(begin)
+            x = resize(self.inside(begin), self._axes_of(sizes[start - 1])).clamp(-1, 1)
         else:
             start = 1
             if z is None:
@@ -335,6 +336,8 @@ def fit_vae_level(
     run: NullRun = NullRun(),
 ) -> None:
     """Train encoder, decoder and the newest block together."""
+    for block in model.blocks[:-1]:
+        block.requires_grad_(False)
     slow = [*model.encoder.parameters(), *model.decoder.parameters()]
     newest = list(model.blocks[-1].parameters()) if k > 0 else []
     groups = [{"params": slow, "lr": settings.lr * SLOWER**k}, *([{"params": newest}] if newest else [])]
