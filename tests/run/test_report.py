@@ -220,6 +220,20 @@ def test_tables_clips_and_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert ">12.png<" not in text
 
 
+def test_a_table_among_the_results_is_shown_whole(tmp_path: Path) -> None:
+    entry = {"kind": "table", "path": "table.csv", "caption": "all"}
+    folder = _write(tmp_path / "run", [entry])
+    cells = ["0.123456789", "-2.5e-05", "12345", "1.2.3", "\u0665", "9" * 400, "seven <b>", "nan"]
+    (folder / "outputs" / "table.csv").write_text("n,cell\n" + "".join(f"{n},{cells[n % 8]}\n" for n in range(40)))
+    page = _page(folder)
+    assert page.all("details") == [{"open": None}]
+    text = (folder / "report.html").read_text()
+    shown = re.findall(r"<td>([^<]*)</td>", text)
+    assert shown[::2] == [str(n) for n in range(40)]
+    readable = ["0.1235", "-2.5e-05", "12\N{NARROW NO-BREAK SPACE}345", "1.2.3", "\u0665", "9" * 240]
+    assert shown[1:17:2] == [*readable, "seven &lt;b&gt;", "nan"]
+
+
 def test_grids_of_unrelated_rows_stay_apart() -> None:
     def entry(row: str, col: str) -> dict[str, str]:
         return {"path": f"{row}{col}", "caption": "", "row": row, "col": col}

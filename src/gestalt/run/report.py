@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -25,7 +26,7 @@ _TOTAL_LIMIT = 40_000_000  # bytes; with many pictures each has its share of thi
 _VIDEO_LIMIT = 6_000_000  # bytes; a larger video stays outside the page
 _MOST_ITEMS = 200
 _TINY = 200  # pixels; smaller pictures are enlarged, with their pixels visible
-_TABLE_ROWS = 12
+_TABLE_ROWS, _ALL_ROWS = 12, 200  # shown of a file, and of a table that is a result
 _VIDEOS = {".mp4": "video/mp4", ".webm": "video/webm"}
 _SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".ogg": "audio/ogg"}
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -164,14 +165,14 @@ def _item(folder: Path, entry: Entry, limit: int) -> str:
     try:
         if not path.resolve().is_relative_to(outputs.resolve()):
             raise ValueError("the index names a file outside outputs/")
-        return _figure(path, caption, link, limit)
+        return _figure(path, caption, link, limit, is_table=entry["kind"] == "table")
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         note = f'<div class="missing">{escape(entry["path"])}: {escape(reason)}</div>'
         return f"<figure>{note}<figcaption>{caption}</figcaption></figure>"
 
 
-def _figure(path: Path, caption: str, link: str, limit: int) -> str:
+def _figure(path: Path, caption: str, link: str, limit: int, *, is_table: bool) -> str:
     suffix = path.suffix.lower()
     if suffix in _PICTURES:
         return _picture(path, caption, link, limit)
@@ -184,7 +185,7 @@ def _figure(path: Path, caption: str, link: str, limit: int) -> str:
         tag, look = ("video", "controls loop muted playsinline") if is_video else ("audio", "controls")
         player = f'<{tag} {look} src="{source}"></{tag}>'
         return f"<figure>{player}<figcaption>{caption}</figcaption></figure>"
-    rows = _first_rows(path) if suffix == ".csv" else ""
+    rows = _rows(path, is_table=is_table) if suffix == ".csv" else ""
     wide = ' class="wide"' if rows else ""
     return f"<figure{wide}><figcaption>{caption}: {link}, {_bytes(size)}</figcaption>{rows}</figure>"
 
@@ -202,17 +203,28 @@ def _picture(path: Path, caption: str, link: str, limit: int) -> str:
     return f"<figure{wide}>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _first_rows(path: Path) -> str:
+def _rows(path: Path, *, is_table: bool) -> str:
+    """Return the first rows of a file, folded away; of a table all rows, in the open, numbers as people read them."""
+    most, longest = (_ALL_ROWS, 240) if is_table else (_TABLE_ROWS, 60)
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(islice(csv.reader(file), _TABLE_ROWS + 1))
+        rows = list(islice(csv.reader(file), most + 1))
     if not rows:
         return ""
-    head = "".join(f"<th>{escape(cell[:60])}</th>" for cell in rows[0][:12])
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell[:60])}</td>' for cell in row[:12])}</tr>" for row in rows[1:])
+    head = "".join(f"<th>{escape(cell[:longest])}</th>" for cell in rows[0][:12])
+    shown = ((_readable(cell) if is_table else cell for cell in row[:12]) for row in rows[1:])
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell[:longest])}</td>' for cell in row)}</tr>" for row in shown)
+    opened, summary = (" open", "table") if is_table else ("", "first rows")
     return (
-        f"<details><summary>first rows</summary><div class='scroll'>"
+        f"<details{opened}><summary>{summary}</summary><div class='scroll'>"
         f"<table class='values'><tr>{head}</tr>{body}</table></div></details>"
     )
+
+
+def _readable(cell: str) -> str:
+    """Return a number of a table as `number` does, any other text as it is."""
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,25})?(e-?\d{1,2})?", cell, re.ASCII):
+        return cell
+    return number(float(cell) if {".", "e"} & set(cell) else int(cell))
 
 
 def _measures(path: Path) -> str:
