@@ -63,6 +63,11 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "analogy apply": ["--help", "--direction", "--mode", "--start", *RUN_FLAGS],
     "analogy video": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
+    "analogy compare": [
+        *("--help", "--pair-run", "--methods", "--direction", "--size", "--features", "--pair-steps", "--singan-steps"),
+        *("--cyclegan-steps", "--style-iterations", "--deep-iterations", "--sliced-steps"),
+        *RUN_FLAGS,
+    ],
     "generate make": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate make --engine vaegan": [
         *("--help", "--features", "--samples", "--size", "--begin-s", "--take", "--rates", "--coarsest", "--ratio"),
@@ -213,8 +218,8 @@ def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]
         ([""], "there is no command ''"),
         (["demos"], "did you mean 'demo'?"),
         (["analogie", "make"], "did you mean 'analogy make'?"),
-        (["analogy"], "needs a verb: analogy make, analogy apply, analogy video"),
-        (["analogy", "mak"], "needs a verb: analogy make, analogy apply, analogy video"),
+        (["analogy"], "needs a verb: analogy make, analogy apply, analogy video, analogy compare"),
+        (["analogy", "mak"], "needs a verb: analogy make, analogy apply, analogy video, analogy compare"),
         (["analogy", "make"], "'gestalt analogy make' needs A (First picture), B (Second picture); see"),
         (["analogy", "make", "A"], "'gestalt analogy make' needs B (Second picture); see"),
         (["analogy", "make", "A", "B", "C"], "Unrecognized options: C"),

@@ -76,6 +76,13 @@ COMMANDS: dict[str, Maker | Teller] = {
         inputs="Clip",
         recipes={"patch": "gestalt.recipes:analogy_patch", "pair": "gestalt.recipes:analogy_pair"},
     ),
+    "analogy compare": Maker(
+        summary="one pair by every method, side by side: a sheet and a table",
+        module="gestalt.commands.analogy",
+        function="compare",
+        inputs="Compared",
+        recipes={"all": "gestalt.studies.config:compare"},
+    ),
     "generate make": Maker(
         summary="new pictures or clips that look like one",
         module="gestalt.commands.generate",

@@ -1,6 +1,8 @@
 """Settings of the studies; no torch."""
 
+import os
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from gestalt.recipes import choose
 from gestalt.tasks.generate.config import VaeGan
@@ -101,6 +103,91 @@ class VaeLevels:
             gan_steps=self.gan_steps,
             kl=self.kl,
         )
+
+
+MethodName = Literal["pair", "patch", "deep", "singan", "cyclegan", "style", "sliced", "histogram"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Settings of the comparison of all methods on one pair."""
+
+    methods: tuple[MethodName, ...] = get_args(MethodName)
+    """Columns of the figure: pair and patch (ours), deep (Deep Image Analogy), singan (paint to image), cyclegan, style
+    (neural style), sliced (patches matched in sliced Wasserstein distance) and histogram (recolouring)."""
+
+    direction: Literal["a2b", "b2a", "both"] = "a2b"
+    """a2b: B's appearance in A's arrangement; b2a: the reverse; both: a row of the figure for each."""
+
+    size: int = 128
+    """Longest side of the pictures in pixels, for all methods; larger ones are reduced, smaller ones stay."""
+
+    features: str = "gabor"
+    """ARCH[:FILE], whose features neural style and Deep Image Analogy work with: vgg19, as published, squeezenet or
+    inception, downloaded where there is no FILE; or, without any weights, gabor (fixed filters), pair (trained on the
+    two pictures) or random."""
+
+    pair_steps: int = 500
+    """Steps of the pair network at each of its two finest levels; coarser ones have three fifths of it."""
+
+    singan_steps: int = 2000
+    """Steps of SinGAN at each level."""
+
+    cyclegan_steps: int = 1500
+    """Steps of CycleGAN."""
+
+    style_iterations: int = 200
+    """Iterations of neural style."""
+
+    deep_iterations: int = 40
+    """Iterations of Deep Image Analogy at each level."""
+
+    sliced_steps: int = 300
+    """Steps of the sliced Wasserstein patches at each level."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make FILE absolute, so that a run can be resumed from any folder.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        object.__setattr__(self, "methods", tuple(self.methods))  # from a file they come as a list
+        unknown = [name for name in self.methods if name not in get_args(MethodName)]
+        if not self.methods or unknown or len(set(self.methods)) < len(self.methods):
+            known, given = ", ".join(get_args(MethodName)), " ".join(self.methods) or "none"
+            raise ValueError(f"--methods must be different ones of {known}, got {given}")
+        if not 16 <= self.size <= 2048:
+            raise ValueError(f"--size must lie between 16 and 2048 in a comparison, got {self.size}")
+        for name in ("pair", "singan", "cyclegan", "sliced"):
+            if getattr(self, f"{name}_steps") < 1:
+                raise ValueError(f"--{name}-steps must be at least 1, got {getattr(self, f'{name}_steps')}")
+        for name in ("style", "deep"):
+            if getattr(self, f"{name}_iterations") < 1:
+                raise ValueError(f"--{name}-iterations must be at least 1, got {getattr(self, f'{name}_iterations')}")
+        arch, _, file = self.features.partition(":")
+        if file:
+            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+
+
+def compare(preset: str) -> Compare:
+    """Settings of the comparison of all methods on one pair.
+
+    fast  the default: 128 px; each method has the settings of its own default preset.
+    tiny  for tests: 32 px, two steps of everything.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    tiny = Compare(
+        size=32,
+        pair_steps=2,
+        singan_steps=2,
+        cyclegan_steps=2,
+        style_iterations=2,
+        deep_iterations=2,
+        sliced_steps=2,
+    )
+    return choose({"fast": Compare(), "tiny": tiny}, preset)
 
 
 def vae_levels(preset: str) -> VaeLevels:
