@@ -6,6 +6,8 @@
 | `inception` | images | conv1a, conv2a, [conv2b], conv3b, conv4a | downloaded from torchvision |
 | `vgg19` | images | relu1_1, relu1_2, [relu2_1], ... relu5_4 | downloaded from torchvision |
 | `r3d18`, `r2plus1d_18` | clips | [stem], layer1, ... layer4 | downloaded from torchvision |
+| `gabor` | images | level1, [level2], ... level5 | never trained: fixed filters (`nn.gabor`) |
+| `pair` | images | level1, [level2], ... level5 | trained on the pictures at hand, in under a minute (`nn.pretext`) |
 | `random` | both | conv1, [conv2] | never trained: fixed numbers, for tests and as a floor |
 
 FILE is .npz, .safetensors or .pth / .pt, read without executing anything: a torchvision state dict, or for `squeezenet`
@@ -38,8 +40,12 @@ import torch
 from torch import Tensor, nn
 
 from gestalt.media.atomic import quoted
-from gestalt.nn.trunks import ARCHITECTURES, AS_IT_IS, Kind, Preparation, Stage, State, random_stages
+from gestalt.nn import gabor, pretext
+from gestalt.nn.trunks import ARCHITECTURES, AS_IT_IS, LEVELS, Kind, Preparation, Stage, State, random_stages
 from gestalt.nn.weights import read_tensors
+
+BUILT_IN = ("gabor", "pair", "random")
+"""Those that need no file and no download."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,40 @@ class Features:
         self._check({layer})
         return dataclasses.replace(self, layer=layer)
 
+    def levels(self, shorter: int) -> tuple[str, ...]:
+        """Up to five layers, fine to coarse, for methods that look at pictures on several levels.
+
+        Args:
+            shorter: short side of the smallest picture in pixels; layers that it is too small for are left out.
+
+        Raises:
+            ValueError: it is too small for all of them.
+        """
+        usual = LEVELS.get(self.arch, self.names[:5])
+        taken = tuple(name for name in usual if self.at(name).least <= shorter)
+        if not taken:
+            raise ValueError(
+                f"{self.arch} needs pictures of at least {self.at(usual[0]).least} x {self.at(usual[0]).least} pixels, "
+                f"got one with a side of {shorter}"
+            )
+        return taken
+
+    def onward(self, x: Tensor, layer: str, until: str) -> Tensor:
+        """The map of a layer from that of an earlier one.
+
+        Args:
+            x: (B, D, H, W), the map of `layer`, or any numbers of that shape.
+            layer: an earlier layer.
+            until: a later one.
+
+        Raises:
+            ValueError: there are no such layers.
+        """
+        self._check({layer, until})
+        for stage in self.stages["image"][self.names.index(layer) + 1 : self.names.index(until) + 1]:
+            x = stage.module(x)
+        return x
+
     def by_frame(self) -> "Features":
         """An extractor of images, applied to every frame of a clip by itself, so that it cannot see motion.
 
@@ -179,28 +219,36 @@ class EachFrame(nn.Module):
 # -- from the grammar to an extractor ------------------------------------------------------------------------
 
 
-def load(spec: str) -> Features:
+def load(spec: str, pictures: Sequence[Tensor] = (), *, seed: int = 0) -> Features:
     """Make the extractor that `ARCH[:FILE]` names, on the CPU.
 
     Args:
         spec: an architecture of the table above, and after a colon a file of weights for it.
+        pictures: (1, 3, H, W) in [-1, 1] each, what `pair` is trained on; not needed by the others.
+        seed: of that training.
 
     Returns:
         The extractor, with frozen weights, in inference mode.
 
     Raises:
         ValueError: there is no such architecture; the file is missing, damaged or made for another architecture; or
-            the weights had to be downloaded and there is no network, or `GESTALT_OFFLINE` forbids it.
+            the weights had to be downloaded and there is no network, or `GESTALT_OFFLINE` forbids it; or `pair` is
+            asked for where there are no pictures to train on.
     """
     name, colon, file = spec.partition(":")
+    if name in BUILT_IN and colon:
+        raise ValueError(f"{name!r} has no weights to load and takes no file, got {spec!r}")
     if name == "random":
-        if colon:
-            raise ValueError(f"'random' is never trained and takes no file, got {spec!r}")
         trunk, both = random_stages()
-        trunk.eval().requires_grad_(False)
-        return Features(
-            "random", "untrained, fixed seed", ("image", "clip"), "conv2", trunk, both, AS_IT_IS, usual="conv2"
-        )
+        return _built_in(name, "untrained, fixed seed", "conv2", trunk, both)
+    if name == "gabor":
+        trunk, stages = gabor.stages()
+        return _built_in(name, "fixed filters", "level2", trunk, {"image": tuple(stages)})
+    if name == "pair":
+        if not pictures:
+            raise ValueError("'pair' is trained on the pictures of an analogy, and here are none: take another")
+        trunk, stages = pretext.train(pictures, seed=seed)
+        return _built_in(name, "trained on the pair itself", "level2", trunk, {"image": tuple(stages)})
     if name not in ARCHITECTURES:
         raise ValueError(f"features are ARCH[:FILE] with ARCH one of {', '.join(available())}, got {spec!r}")
     if colon and not file:
@@ -218,7 +266,14 @@ def load(spec: str) -> Features:
 
 def available() -> tuple[str, ...]:
     """The architectures of the grammar."""
-    return (*ARCHITECTURES, "random")
+    return (*ARCHITECTURES, *BUILT_IN)
+
+
+def _built_in(
+    name: str, origin: str, layer: str, trunk: nn.Module, stages: Mapping[Kind, tuple[Stage, ...]]
+) -> Features:
+    trunk.eval().requires_grad_(False)
+    return Features(name, origin, tuple(stages), layer, trunk, stages, AS_IT_IS, usual=layer)
 
 
 def _least(stages: Sequence[Stage]) -> int:

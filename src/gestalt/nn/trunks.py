@@ -197,7 +197,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "the state dict of torchvision's video.r2plus1d_18",
     ),
 }
-"""Those that have weights; `random` has none."""
+"""Those that have weights of their own; the others are built in."""
+
+LEVELS: Mapping[str, tuple[str, ...]] = {
+    "vgg19": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+    "squeezenet": ("conv1", "fire3", "fire5", "fire7", "fire9"),
+}
+"""The layers, fine to coarse, that methods of several levels take; of other networks the first five."""
 
 
 def random_stages() -> tuple[nn.Module, dict[Kind, tuple[Stage, ...]]]:

@@ -176,6 +176,135 @@ class Apply:
         _at_least(self, 0, "start")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """Settings of neural style."""
+
+    iterations: int = 200
+    """Iterations of L-BFGS on the pixels."""
+
+    content: float = 0.3
+    """Weight of A's content beside B's style (the paper's alpha / beta, for means over the numbers of a layer)."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        _at_least(self, 1, "iterations")
+        _at_least(self, 0, "content")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepAnalogy:
+    """Settings of Deep Image Analogy."""
+
+    sweeps: int = 5
+    """Sweeps of each search for nearest patches."""
+
+    iterations: int = 40
+    """Iterations of L-BFGS that find the next finer features of what was put together."""
+
+    kept: float = 0.0
+    """Added to the shares of A's own features that stay where these respond strongly (.8, .7, .6 and .1, from the
+    coarsest level on); the paper keeps more for photographs drawn from paintings, and less for the reverse."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        _at_least(self, 1, "sweeps", "iterations")
+        if not -1 <= self.kept <= 1:
+            raise ValueError(f"--kept must lie between -1 and 1, got {self.kept}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGan:
+    """Settings of CycleGAN on one pair; Greek names are those of the paper."""
+
+    crop: int = 64
+    """Side of the random crops in pixels, a multiple of 4; smaller pictures are continued to it."""
+
+    width: int = 32
+    """Channels of the first layer of generators and critics (64 in the paper)."""
+
+    blocks: int = 6
+    """Residual blocks of a generator; the paper has 6 for 128 pixels and 9 for 256."""
+
+    critic_layers: int = 2
+    """Convolutions of stride 2 in a critic. 3 judge patches of 70 pixels, as in the paper, 2 of 34, 1 of 16."""
+
+    steps: int = 1500
+    """Optimiser steps; the step size falls to 0 over the second half of them."""
+
+    lr: float = 2e-4
+    """Adam's step size."""
+
+    lambda_cycle: float = 10.0
+    """Weight of the cycle: a crop mapped there and back stays itself."""
+
+    identity: float = 0.5
+    """Weight, as a part of `lambda_cycle`, of leaving alone what already is of the target."""
+
+    pool: int = 50
+    """Mapped crops, of each direction, that are kept to show to the critics once more; 0 shows the newest only."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        _at_least(self, 1, "crop", "width", "blocks", "critic_layers", "steps")
+        _at_least(self, 0, "lambda_cycle", "identity", "pool")
+        if self.crop % 4 or self.crop < 2 ** (self.critic_layers + 2):
+            least = 2 ** (self.critic_layers + 2)
+            raise ValueError(
+                f"--crop must be a multiple of 4, and at least {least} for {self.critic_layers} critic layers, "
+                f"got {self.crop}"
+            )
+        if not 0 < self.lr < 1:
+            raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sliced:
+    """Settings of matching the distribution of patches (GPDM)."""
+
+    coarsest: int = 21
+    """Short side of the coarsest pyramid level, in pixels, where A enters."""
+
+    ratio: float = 0.85
+    """Wanted size ratio between neighbouring pyramid levels, between 0 and 1."""
+
+    patch: int = 7
+    """Side of the square patches, in pixels, at every level."""
+
+    projections: int = 64
+    """Random directions of each step."""
+
+    steps: int = 300
+    """Optimiser steps per level."""
+
+    lr: float = 0.01
+    """Adam's step size, for pixels in [-1, 1]."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        _at_least(self, 1, "coarsest", "patch", "projections", "steps")
+        if not 0 < self.ratio < 1:
+            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        if not 0 < self.lr < 1:
+            raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
+
+
 def _at_least(settings: object, least: int, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
