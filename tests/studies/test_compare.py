@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+import compare as benchmark
 from gestalt import cli
 from gestalt.drawn import objects
 from gestalt.media import image
@@ -319,3 +320,28 @@ def test_what_is_no_picture_is_refused(
         assert bad in err
         assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_all_pairs_are_compared_and_no_finished_cell_is_made_again(
+    pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one_two", "two_one"):
+        (tmp_path / "pairs" / name).mkdir(parents=True)
+        for part, picture in zip(("one", "two"), pair, strict=True):
+            shutil.copy(picture, tmp_path / "pairs" / name / f"{part}.png")
+    argv = ["pairs", "--threads", "1", "--", "--preset", "tiny", "--quiet", "--methods", "histogram", "singan"]
+    counted = Counted(monkeypatch)
+    counted.breaks = {"b2a singan": KeyboardInterrupt()}
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main(argv)
+    assert stop.value.code == 3
+    for _ in range(2):  # the second time, there is nothing left to do
+        benchmark.main(argv)
+    cells = [f"{direction} {name}" for direction in ("a2b", "b2a") for name in ("histogram", "singan")]
+    assert counted.calls == [*cells, cells[-1], *cells]
+    told = capsys.readouterr().out
+    assert told.count("| two < one | histogram match | ") == 4
+    assert "| median of 4 | SinGAN, paint to image | " in told
+    (sheet,) = (tmp_path / "scratch" / "compare").glob("sheet_*.png")
+    with Image.open(sheet) as opened:
+        assert opened.width > 4 * 96
