@@ -57,18 +57,64 @@ _VAE_GAN = """\
   year      = {2020}
 }"""
 
+_NEURAL_STYLE = """\
+@inproceedings{gatys2016image,
+  title     = {Image Style Transfer Using Convolutional Neural Networks},
+  author    = {Gatys, Leon A. and Ecker, Alexander S. and Bethge, Matthias},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2016}
+}"""
+
+_DEEP_ANALOGY = """\
+@article{liao2017visual,
+  title   = {Visual Attribute Transfer through Deep Image Analogy},
+  author  = {Liao, Jing and Yao, Yuan and Yuan, Lu and Hua, Gang and Kang, Sing Bing},
+  journal = {ACM Transactions on Graphics},
+  year    = {2017}
+}"""
+
+_CYCLEGAN = """\
+@inproceedings{zhu2017unpaired,
+  title     = {Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks},
+  author    = {Zhu, Jun-Yan and Park, Taesung and Isola, Phillip and Efros, Alexei A.},
+  booktitle = {International Conference on Computer Vision (ICCV)},
+  year      = {2017}
+}"""
+
+_PATCH_DISTRIBUTIONS = """\
+@inproceedings{elnekave2022generating,
+  title     = {Generating Natural Images with Direct Patch Distributions Matching},
+  author    = {Elnekave, Ariel and Weiss, Yair},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year      = {2022}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
-    "analogy": (_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
+    "analogy": (
+        *(_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
+        *(_NEURAL_STYLE, _DEEP_ANALOGY, _CYCLEGAN, _PATCH_DISTRIBUTIONS),
+    ),
     "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
 }
 """BibTeX entries of each task, the task's own paper first."""
 
+_ANALOGY_LINES = (
+    "Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. "
+    "Computer Graphics Forum 2020.",
+    "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
+    "Image Generative Models. CVPR 2022.",
+)
+
 LINES: dict[str, tuple[str, ...]] = {
-    "analogy": (
-        "Benaim, Mokady, Bermano, Cohen-Or, Wolf: Structural Analogy from a Single Image Pair. "
-        "Computer Graphics Forum 2020.",
-        "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
-        "Image Generative Models. CVPR 2022.",
+    "analogy": _ANALOGY_LINES,
+    "analogy compare": (
+        *_ANALOGY_LINES,
+        "Liao, Yao, Yuan, Hua, Kang: Visual Attribute Transfer through Deep Image Analogy. SIGGRAPH 2017.",
+        "Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019.",
+        "Zhu, Park, Isola, Efros: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks. "
+        "ICCV 2017.",
+        "Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks. CVPR 2016.",
+        "Elnekave, Weiss: Generating Natural Images with Direct Patch Distributions Matching. ECCV 2022.",
     ),
     "generate": (
         "Gur, Benaim, Wolf: Hierarchical Patch VAE-GAN: Generating Diverse Videos from a Single Sample. NeurIPS 2020.",
@@ -79,4 +125,4 @@ LINES: dict[str, tuple[str, ...]] = {
         "Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019.",
     ),
 }
-"""The same for a report's footer, one line each."""
+"""The same for a report's footer, one line each; a command that has lines of its own has these."""

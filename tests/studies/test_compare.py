@@ -136,6 +136,8 @@ def test_the_report_shows_the_table_and_the_figure(made: Path) -> None:
     for word in (*COLUMNS, "Deep Image Analogy", "neural style", "histogram match", "features: gabor (fixed filters)"):
         assert word in opened[: opened.index("</details>")]
     assert "sheet.png" in page
+    for author in ("Benaim", "Liao", "Shaham", "Zhu", "Gatys", "Elnekave"):
+        assert f"<li>{author}, " in page
     assert "neural style see features of gabor" in page
     assert page.count('<th scope="col">') == 2 + 8  # given; the figure
 

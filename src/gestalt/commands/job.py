@@ -103,7 +103,7 @@ class Job:
             threads=count,
             parent=str(parent.expanduser().absolute()) if parent else None,
             argv=self.argv,
-            references=citations.LINES.get(self.command.split()[0], ()),
+            references=citations.LINES.get(self.command, citations.LINES.get(self.command.split()[0], ())),
         )
 
     def start(self, *, devices: tuple[str, ...] = ("cuda", "mps", "cpu")) -> Run:
