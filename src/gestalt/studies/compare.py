@@ -16,7 +16,6 @@ from torch import Tensor
 from gestalt.media.sheet import contact_sheet
 from gestalt.ops.pyramid import fit_long_side
 from gestalt.ops.resize import resize
-from gestalt.run.progress import duration
 from gestalt.run.service import NullRun
 from gestalt.studies.cells import Cell, Shared, Timed, fill
 from gestalt.studies.config import Compare
@@ -130,7 +129,7 @@ def _finite(value: float | None) -> float | None:
 def keep_table(table: list[dict[str, Any]], run: NullRun) -> None:
     """Keep the table as table.csv, which the report shows, and as table.json."""
     with (
-        run.file("table.csv", "every measure of every cell", kind="table") as path,
+        run.file("table.csv", "every measure of every cell, and the seconds it took", kind="table") as path,
         path.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, fieldnames=COLUMNS)
@@ -167,6 +166,6 @@ def _sheet_caption(settings: Compare) -> str:
 
 
 def _in_brief(cell: Cell) -> str:
-    """The measures that tell most, and the time, in a few words."""
+    """The measures that tell most, in a few words; no seconds, so that the same seed gives the same sheet."""
     kept, copied, coherence = (cell.measures[key] for key in ("edges_structure", "edges_appearance", "coherence"))
-    return f"E {kept:.2f} / {copied:.2f}, coh {coherence:.2f}, {duration(cell.seconds)}"
+    return f"E {kept:.2f} / {copied:.2f}, coh {coherence:.2f}"
