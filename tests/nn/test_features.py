@@ -17,8 +17,8 @@ from gestalt.drawn.discs import bouncing
 from gestalt.media import image
 from gestalt.metrics.frechet import sifid, svfid
 from gestalt.metrics.nulls import shuffled_frames
-from gestalt.nn import features
-from gestalt.nn.features import available, load
+from gestalt.nn import features, pretext
+from gestalt.nn.features import BUILT_IN, available, load
 from gestalt.nn.trunks import ARCHITECTURES
 from gestalt.ops.resize import resize
 from nn.caffe import AFTER, as_caffe, savez
@@ -241,9 +241,10 @@ def test_weights_are_frozen_and_gradients_reach_the_pictures(reading):
 
 
 @pytest.mark.parametrize("arch", available())
-def test_the_smallest_picture_of_every_layer(arch, reading):
-    reading({} if arch == "random" else any_weights(arch))
-    net = load(arch if arch == "random" else f"{arch}:any.pt")
+def test_the_smallest_picture_of_every_layer(arch, reading, monkeypatch):
+    monkeypatch.setattr(pretext, "STEPS", 1)
+    reading({} if arch in BUILT_IN else any_weights(arch))
+    net = load(arch, [pictures(8, 8)[:1]]) if arch in BUILT_IN else load(f"{arch}:any.pt")
     for kind in net.kinds:
         needed = 1
         for n, stage in enumerate(net.stages[kind]):
@@ -270,6 +271,28 @@ def test_what_a_network_does_not_take_is_named():
         net.layers(pictures(20, 20), ["conv1", "conv9"])
 
 
+def test_levels_are_the_usual_five_as_far_as_a_picture_goes_through_them(reading):
+    reading(any_weights("vgg19"))
+    net = load("vgg19:any.pt")
+    assert net.levels(64) == tuple(f"relu{n}_1" for n in range(1, 6))
+    assert net.levels(9) == tuple(f"relu{n}_1" for n in range(1, 5))
+    reading(any_weights("squeezenet"))
+    assert load("squeezenet:any.npz").levels(64) == ("conv1", "fire3", "fire5", "fire7", "fire9")
+    assert load("random").levels(20) == ("conv1", "conv2")
+    with pytest.raises(ValueError, match="random needs pictures of at least 5 x 5 pixels, got one with a side of 4"):
+        load("random").levels(4)
+
+
+def test_onward_from_an_earlier_map_is_the_later_map(reading):
+    reading(any_weights("vgg19"))
+    for net in (load("vgg19:any.pt"), load("gabor"), load("random")):
+        maps = net.layers(pictures(24, 25))
+        first, last = net.names[0], net.names[-1]
+        torch.testing.assert_close(net.onward(maps[first], first, last), maps[last])
+        with pytest.raises(ValueError, match="no layer 'conv9'"):
+            net.onward(maps[first], first, "conv9")
+
+
 # -- the grammar -----------------------------------------------------------------------------------------------
 
 
@@ -277,8 +300,11 @@ def test_unknown_specifications_are_refused():
     for spec in ("", "resnet", "Inception", "resnet:file.npz"):
         with pytest.raises(ValueError, match=r"ARCH\[:FILE\] with ARCH one of squeezenet, .*random, got"):
             load(spec)
-    with pytest.raises(ValueError, match="takes no file"):
-        load("random:file.npz")
+    for name in BUILT_IN:
+        with pytest.raises(ValueError, match=f"'{name}' has no weights to load and takes no file"):
+            load(f"{name}:file.npz")
+    with pytest.raises(ValueError, match="'pair' is trained on the pictures of an analogy, and here are none"):
+        load("pair")
     with pytest.raises(ValueError, match="add the file"):
         load("squeezenet:")
     with pytest.raises(ValueError, match=r"no file of weights at 'none\.npz'"):

@@ -49,8 +49,8 @@ class Level(nn.Module):
         half = self.get_buffer("filters").shape[-1] // 2
         tone = F.pad(luminance(x[:, -3:]), (half,) * 4, mode="replicate")
         even, odd = F.conv2d(tone, self.get_buffer("filters")).chunk(2, dim=1)
-        # The small number keeps the slope finite where a picture is flat.
-        strength = (even.square() + odd.square() + 1e-6).sqrt()
+        # Less than the small number is noise; with it slopes change slowly where a picture is flat.
+        strength = (even.square() + odd.square() + 1e-4).sqrt()
         return torch.cat([GAIN * strength, x], dim=1)
 
 

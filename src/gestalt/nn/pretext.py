@@ -31,16 +31,15 @@ WIDTHS = (24, 32, 48, 64, 64)
 """Channels of the levels; each but the first halves height and width."""
 
 CROP, CROPS, PLACES, TAU, LR, STEPS = 64, 2, 64, 0.1, 2e-3, 300
-"""Side of the crops in pixels, crops of each picture, and places of each crop and level, in a step."""
+"""Side of the crops in pixels; crops of each picture and places of each crop and level in a step; temperature; Adam."""
 
 
-def train(pictures: Sequence[Tensor], *, seed: int = 0, steps: int = STEPS) -> tuple[nn.Module, list[Stage]]:
+def train(pictures: Sequence[Tensor], *, seed: int = 0) -> tuple[nn.Module, list[Stage]]:
     """Train on some pictures.
 
     Args:
         pictures: (1, 3, H, W) in [-1, 1] each, any sizes.
         seed: of weights, crops and views.
-        steps: of Adam.
 
     Returns:
         The trunk and its levels, (B, 3, H, W) -> (B, D, H / 2^(n-1), W / 2^(n-1)), rounded up, on the CPU.
@@ -48,7 +47,7 @@ def train(pictures: Sequence[Tensor], *, seed: int = 0, steps: int = STEPS) -> t
     levels = _levels(seeded(seed))
     optimiser = torch.optim.Adam(levels.parameters(), LR)
     given = [_at_least(picture.cpu(), CROP) for picture in pictures]
-    for step in range(steps):
+    for step in range(STEPS):
         chance = seeded(seed, step)
         crops = torch.cat([_crop(picture, chance) for picture in given for _ in range(CROPS)])
         mirrored = bool(torch.rand((), generator=chance) < 0.5)

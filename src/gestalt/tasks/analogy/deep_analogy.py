@@ -125,14 +125,12 @@ def refined(
     wanted = warp(other[layer], field)
     before, now = ((_grid(own[name]), _grid(other[name])) for name in (layer, finer))
     r = warp(other[finer], carry(field, before, now)).requires_grad_()
-    # In units of what is wanted, so that L-BFGS sees equal numbers whatever the network.
+    # In units of what is wanted, so that the tolerances of L-BFGS mean the same whatever the network.
     scale = 1 / (wanted.square().mean() + 1e-12)
-    optimiser = torch.optim.LBFGS(
-        [r], max_iter=iterations, tolerance_grad=0.0, tolerance_change=0.0, line_search_fn="strong_wolfe"
-    )
+    optimiser = torch.optim.LBFGS([r], max_iter=iterations, line_search_fn="strong_wolfe")
 
     def descend() -> Tensor:
-        loss = scale * (extractor.onward(r, finer, layer) - wanted).square().mean()
+        loss = scale * (extractor.onward(r, finer, layer) - wanted).square().sum()
         (r.grad,) = torch.autograd.grad(loss, r)
         return loss.detach()
 

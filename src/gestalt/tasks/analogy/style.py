@@ -64,7 +64,6 @@ def make(
         max_iter=AT_ONCE,
         history_size=HISTORY,
         tolerance_grad=0.0,
-        tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
     steps = -(-settings.iterations // AT_ONCE)
@@ -73,7 +72,8 @@ def make(
 
         def descend(terms: dict[str, Tensor] = terms) -> Tensor:
             terms.update(loss(picture))
-            total = torch.stack(list(terms.values())).sum()
+            # Means have slopes of one over the number of pixels, too small for the tolerances of a line search.
+            total = picture.numel() * torch.stack(list(terms.values())).sum()
             (picture.grad,) = torch.autograd.grad(total, picture)
             return total.detach()
 
