@@ -1,10 +1,10 @@
 """Which features serve where nothing can be downloaded: the table of extractors.
 
-    uv run python benchmarks/extractors.py --features squeezenet:../shared/data/weights/squeezenet_v1_0.npz
-    uv run python benchmarks/extractors.py --size 48 --pairs 1              tiny
+    uv run python benchmarks/extractors.py random gabor pair squeezenet:../shared/data/weights/squeezenet_v1_0.npz
+    uv run python benchmarks/extractors.py gabor --size 48 --pairs 1              tiny
 
 Drawn pairs have known masks, so a match can be right or wrong: every place of A takes the label, object or ground, of
-the place of B whose features are nearest. `random`, `gabor` and `pair` stand beside those that are named. Columns:
+the place of B whose features are nearest. Columns:
 intersection over union of the labels with A's mask, matched at each level and its best, beside what patches of colours
 reach; then what Deep Image Analogy makes with these features, on both sides; medians over both directions of all
 pairs. The sheet goes into scratch/ (not committed).
@@ -28,7 +28,6 @@ from gestalt.tasks.analogy import deep_analogy
 from gestalt.tasks.analogy.config import DeepAnalogy
 from gestalt.tasks.analogy.measures import score, two_sided
 
-BUILT_IN = ("random", "gabor", "pair")
 MEASURES = ("edges_structure", "edges_appearance", "coherence", "completeness", "swd", "contrast")
 
 
@@ -107,13 +106,13 @@ def extractors(specs: list[str], pairs: int, size: int, iterations: int) -> None
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--features", nargs="*", default=[], metavar="ARCH[:FILE]")
+    parser.add_argument("features", nargs="+", metavar="ARCH[:FILE]")
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--size", type=int, default=128, help="long side of the drawn pairs in pixels")
     parser.add_argument("--iterations", type=int, default=40, help="of L-BFGS between two levels of the analogy")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    extractors([*BUILT_IN, *asked.features], asked.pairs, asked.size, asked.iterations)
+    extractors(asked.features, asked.pairs, asked.size, asked.iterations)
 
 
 if __name__ == "__main__":
