@@ -73,25 +73,25 @@ def extractors(specs: list[str], pairs: int, size: int, iterations: int) -> None
     cells: list[list[Tensor]] = [[a.image, b.image] for a, b in directions]
     names = []
     for spec in specs:
-        levels, rows, trained, made = [], [], 0.0, 0.0
+        levels, rows, trained, made, name = [], [], 0.0, 0.0, spec
         for n, (a, b) in enumerate(directions):
             began = time.process_time()
             net = features.load(spec, (a.image, b.image), seed=n)
-            trained += time.process_time() - began
+            trained, name = trained + time.process_time() - began, net.name
             levels.append(level_overlaps(net, a, b))
             began = time.process_time()
             result = deep_analogy.make(a.image, b.image, DeepAnalogy(iterations=iterations), extractor=net, seed=n)
             made += time.process_time() - began
             cells[n].append(result)
             rows.append(two_sided({"made": result}, a.image, b.image, search=exact)["made"])
-        names.append(net.name)
         ious = [statistics.median(level) for level in zip(*levels, strict=True)]
         median = {key: statistics.median(row[key] for row in rows) for key in MEASURES}
         kept = f"{median['edges_structure']:.2f} / {median['edges_appearance']:.2f}"
         rest = " | ".join(f"{median[key]:.2f}" for key in MEASURES[2:])
+        names.append(name)
         total = statistics.median(score(row) for row in rows)
         print(
-            f"| {names[-1]} | {' '.join(f'{iou:.2f}' for iou in ious)} | {max(ious):.2f} | {kept} | {rest} | "
+            f"| {name} | {' '.join(f'{iou:.2f}' for iou in ious)} | {max(ious):.2f} | {kept} | {rest} | "
             f"{total:.2f} | {trained / len(directions):.1f} | {made / len(directions):.1f} |",
             flush=True,
         )

@@ -126,7 +126,8 @@ def test_gram_is_the_mean_product_of_filters():
 
 @pytest.mark.parametrize("spec", ["random", "gabor"])
 def test_a_network_of_few_layers_or_a_small_picture_has_a_content_layer(spec, small):
-    assert style.make(*small, Style(iterations=1), extractor=features.load(spec)).shape == small[0].shape
+    a, b = small
+    assert style.make(a, b, Style(iterations=1), extractor=features.load(spec)).shape == a.shape
 
 
 # -- Deep Image Analogy ----------------------------------------------------------------------------------------

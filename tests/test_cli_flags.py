@@ -1,0 +1,113 @@
+"""The commands and flags that scripts rely on, and how help shows them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gestalt import cli
+
+RUN_FLAGS = [
+    *("--out", "--seed", "--device", "--threads", "--preset", "--engine"),
+    *("--quiet", "--dry-run", "--overwrite", "--json"),
+]
+PATCH_FLAGS = [
+    *("--size", "--solve", "--coarsest", "--ratio", "--start", "--patch", "--iterations", "--colours"),
+    *("--guidance", "--completeness", "--vote", "--sweep", "--search"),
+]
+NEW_FLAGS = [
+    *("--features", "--samples", "--size", "--frames", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
+    *("--time-ratio", "--patch", "--depth", "--noise", "--bend", "--heights", "--iterations", "--completeness"),
+    *("--coarser", "--vote", "--search"),
+]
+FLAGS = {  # scripts hold on to these: a change here is a change for users
+    "demo": ["--help", "--size", *RUN_FLAGS],
+    "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
+    "analogy make --engine pair": [
+        *(
+            "--help",
+            "--size",
+            "--coarsest",
+            "--ratio",
+            "--plain",
+            "--width",
+            "--widest",
+            "--steps",
+            "--coarse-steps",
+            "--lr-g",
+            "--lr-d",
+        ),
+        *("--alpha", "--beta", "--gamma", "--penalty-every", "--average", "--plateau", "--layout"),
+        *("--mode", "--start", "--samples"),
+        *RUN_FLAGS,
+    ],
+    "analogy apply": ["--help", "--direction", "--mode", "--start", *RUN_FLAGS],
+    "analogy video": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
+    "analogy compare": [
+        *("--help", "--pair-run", "--methods", "--direction", "--size", "--features", "--pair-steps", "--singan-steps"),
+        *("--cyclegan-steps", "--style-iterations", "--deep-iterations", "--sliced-steps"),
+        *RUN_FLAGS,
+    ],
+    "generate make": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate make --engine vaegan": [
+        *("--help", "--features", "--samples", "--size", "--begin-s", "--take", "--rates", "--coarsest", "--ratio"),
+        *("--vae-levels", "--width", "--latent", "--vae-steps", "--gan-steps", "--batch", "--lr", "--rec", "--kl"),
+        *("--penalty-every", "--anchor", "--plateau"),
+        *RUN_FLAGS,
+    ],
+    "generate make --engine singan": [
+        *("--help", "--features", "--samples", "--size", "--begin-s", "--take", "--coarsest", "--shortest", "--ratio"),
+        *("--time-ratio", "--width", "--widest", "--steps", "--turns", "--lr", "--alpha", "--penalty-every"),
+        *("--average", "--plateau", "--layout"),
+        *RUN_FLAGS,
+    ],
+    "generate sample": ["--help", "--features", "--samples", "--size", "--frames", "--mode", "--box", *RUN_FLAGS],
+    "generate edit": ["--help", "--mask", "--start", "--no-noise", *RUN_FLAGS],
+    "generate retarget": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate inpaint": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "generate collage": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "study vae-levels": [
+        *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
+        *("--width", "--latent", "--vae-steps", "--gan-steps", "--kl"),
+        *RUN_FLAGS,
+    ],
+    "resume": ["--help", "--quiet", "--json"],
+    "report": ["--help", "--json"],
+    "runs": ["--help", "--root", "--json"],
+    "cite": ["--help"],
+}
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"], ["help"]])
+def test_the_overview_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(argv) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for name, command in cli.COMMANDS.items():
+        assert re.search(rf"^  gestalt {name} +{re.escape(command.summary)}$", out, re.MULTILINE)
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert re.fullmatch(r"gestalt \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_the_commands_are_the_pinned_ones() -> None:
+    assert list(cli.COMMANDS) == list(dict.fromkeys(name.partition(" --")[0] for name in FLAGS))
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_flags_are_the_pinned_ones(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*name.split(), "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"usage: gestalt {name.partition(' --')[0]} ")
+    flags = re.findall(r"^[\u2502 ]+(?:-\w, )?(--[a-z][a-z-]*)", out, re.MULTILINE)
+    assert flags == FLAGS[name]
+
+
+def test_help_shows_the_numbers_of_the_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["analogy", "make", "--preset", "tiny", "--help"]) == 0
+    words = re.sub(r"[\s\u2502]+", " ", capsys.readouterr().out)
+    assert "smaller ones stay. (default: 48)" in words
