@@ -1,6 +1,7 @@
-"""Every method on every pair of a folder, both directions: the tables of docs/results/compare.md and one large sheet.
+"""Every method on every pair of a folder: the tables of docs/results/compare.md and one large sheet.
 
     uv run python benchmarks/compare.py ../shared/data/pairs --threads 2
+    uv run python benchmarks/compare.py ../shared/data/pairs -- --direction both
     uv run python benchmarks/compare.py ../shared/data/pairs --only stones_bowls -- --features squeezenet:FILE
 
 A pair is a folder `<a>_<b>/` with two pictures. What follows `--` goes to `gestalt analogy compare`. Runs are kept in
@@ -38,7 +39,7 @@ def run_of(pair: Path, flags: list[str], threads: int) -> Path:
     argv = ["resume", str(run)]
     if not (run / "run.json").exists():
         given = [str(path) for path in files(pair.parent, pair.name)]
-        argv = ["analogy", "compare", *given, "--direction", "both", "--threads", str(threads), *flags]
+        argv = ["analogy", "compare", *given, "--threads", str(threads), *flags]
         argv += ["--out", str(run)]
     code = cli.run(argv)
     if code:
@@ -85,11 +86,13 @@ def in_a_row(values: list[float]) -> str:
 
 
 def draw(runs: dict[str, Path], tables: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Write one sheet: a row for each direction of every pair."""
+    """Write one sheet: a row for each direction of every pair that was made."""
     rows, labels, columns = [], [], []
     for pair, run in runs.items():
         for direction, label in names_of(pair).items():
             mine = [row for row in tables[pair] if row["direction"] == direction]
+            if not mine:
+                continue
             outputs = [run / "outputs" / f"{direction}_{row['method']}.png" for row in mine]
             given = [run / "outputs" / f"{name}.png" for name in (direction[0], direction[2])]
             rows.append([image.read(output) if output.exists() else None for output in (*given, *outputs)])

@@ -127,13 +127,13 @@ class Compare:
     inception, downloaded where there is no FILE; or, without any weights, gabor (fixed filters), pair (trained on the
     two pictures) or random."""
 
-    pair_steps: int = 500
+    pair_steps: int = 300
     """Steps of the pair network at each of its two finest levels; coarser ones have three fifths of it."""
 
-    singan_steps: int = 2000
+    singan_steps: int = 500
     """Steps of SinGAN at each level."""
 
-    cyclegan_steps: int = 1500
+    cyclegan_steps: int = 750
     """Steps of CycleGAN."""
 
     style_iterations: int = 200
@@ -172,7 +172,8 @@ class Compare:
 def compare(preset: str) -> Compare:
     """Settings of the comparison of all methods on one pair.
 
-    fast  the default: 128 px; each method has the settings of its own default preset.
+    fast  the default: 128 px; what is trained gets five minutes or more of one core, each.
+    long  the steps of each method's own default preset, SinGAN's as published: an hour on two cores.
     tiny  for tests: 32 px, two steps of everything.
 
     Raises:
@@ -187,7 +188,8 @@ def compare(preset: str) -> Compare:
         deep_iterations=2,
         sliced_steps=2,
     )
-    return choose({"fast": Compare(), "tiny": tiny}, preset)
+    long = Compare(pair_steps=500, singan_steps=2000, cyclegan_steps=1500)
+    return choose({"fast": Compare(), "long": long, "tiny": tiny}, preset)
 
 
 def vae_levels(preset: str) -> VaeLevels:
