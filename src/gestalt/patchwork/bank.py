@@ -1,0 +1,149 @@
+"""A bank of patch descriptors: what good pictures look like, place by place, thinned until it is quick to search.
+
+For a descriptor q the bank gives the distance to the nearest of its keys,
+
+    d(q)^2 = min over k of |q - k|^2 = min over k of |q - m|^2 + |k - m|^2 - 2 (q - m) . (k - m),
+
+m the mean of the keys. Only the last product is taken in the span of the keys' first principal components, so what a
+strange patch has outside of it still counts. Keys are thinned by farthest points: each one kept is the one farthest
+from all kept before, so that rare but good patches stay.
+
+References:
+    Roth, Pemula, Zepeda, Scholkopf, Brox, Gehler: Towards Total Recall in Industrial Anomaly Detection. CVPR 2022 (the
+        memory of good patches, and its coreset).
+    Gonzalez: Clustering to Minimize the Maximum Intercluster Distance. Theoretical Computer Science 1985 (farthest
+        points).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gestalt.ops.chance import seeded
+
+CANDIDATES = 8
+"""Times as many keys as are kept are drawn at random, for the farthest points to be chosen from."""
+
+COARSE = 16
+"""Principal components in which farthest points are looked for."""
+
+CHUNK = 2**24
+"""Distances that are in memory at once."""
+
+
+class Bank(NamedTuple):
+    """Keys to compare with.
+
+    keys_nd: (N, D) in principal components, from the mean.
+    square_n: (N,) squared distance of each key from the mean, in all components.
+    group_n: (N,) int64, which part of the good material each key is from.
+    place_n2: (N, 2) where in its picture, y and x in [0, 1].
+    mean_c: (C,) of the descriptors.
+    basis_cd: (C, D) principal components.
+    """
+
+    keys_nd: Tensor
+    square_n: Tensor
+    group_n: Tensor
+    place_n2: Tensor
+    mean_c: Tensor
+    basis_cd: Tensor
+
+    def distances(self, described: Tensor, *, window: float = 1.0, groups: Tensor | None = None) -> Tensor:
+        """How far every place is from the nearest key.
+
+        Args:
+            described: (1, C, h, w).
+            window: only keys within this part of the picture's sides, above and below, left and right, are compared.
+            groups: (h, w) int64; a place is compared with keys of other groups only. None: with all.
+
+        Returns:
+            (h, w), at least 0; infinite where there is no key to compare with.
+        """
+        queries = described[0].flatten(1).T - self.mean_c
+        place = places(described.shape[2:]).to(queries) if window < 1 else None
+        own = None if groups is None else groups.flatten()
+        found, at_once = [], max(1, CHUNK // len(self.keys_nd))
+        for begin in range(0, len(queries), at_once):
+            part = slice(begin, begin + at_once)
+            cross = torch.addmm(self.square_n, queries[part] @ self.basis_cd, self.keys_nd.T, alpha=-2)
+            if place is not None:
+                away = (place[part, None] - self.place_n2).abs().amax(2)
+                cross.masked_fill_(away > window, torch.inf)
+            if own is not None:
+                cross.masked_fill_(own[part, None] == self.group_n, torch.inf)
+            found.append(cross.amin(1) + queries[part].square().sum(1))
+        return torch.cat(found).clamp(min=0).sqrt().reshape(described.shape[2:])
+
+
+def places(size: Sequence[int]) -> Tensor:
+    """(h * w, 2): where the middle of every place of a map lies in its picture, y and x in [0, 1]."""
+    y, x = ((torch.arange(length) + 0.5) / length for length in size)
+    return torch.cartesian_prod(y, x)
+
+
+def gather(described: Sequence[Tensor], groups: Sequence[Tensor], *, most: int, dims: int, seed: int = 0) -> Bank:
+    """Put the descriptors of good pictures into a bank.
+
+    Args:
+        described: (1, C, h, w) of each picture.
+        groups: (h, w) int64 of each, as `Bank.group_n`.
+        most: keys to keep at most.
+        dims: principal components to keep at most.
+        seed: of the random choice.
+    """
+    keys = torch.cat([map_[0].flatten(1).T for map_ in described])
+    group = torch.cat([group.flatten() for group in groups])
+    place = torch.cat([places(map_.shape[2:]) for map_ in described]).to(keys)
+    if len(keys) > CANDIDATES * most:
+        drawn = (
+            torch.randperm(len(keys), generator=seeded(seed, most))[: CANDIDATES * most].sort().values.to(keys.device)
+        )
+        keys, group, place = keys[drawn], group[drawn], place[drawn]
+    mean = keys.mean(0)
+    keys = keys - mean
+    basis = components(keys, dims)
+    projected = keys @ basis
+    if len(keys) > most:
+        kept = farthest(projected[:, :COARSE], most)
+        keys, projected, group, place = keys[kept], projected[kept], group[kept], place[kept]
+    return Bank(projected, keys.square().sum(1), group, place, mean, basis)
+
+
+def components(centred: Tensor, dims: int) -> Tensor:
+    """The first principal components of (N, C), strongest first, (C, D); all directions where C is at most `dims`."""
+    covariance = centred.T.double() @ centred.double() / len(centred)
+    vectors = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :dims]
+    # The sign of a component is arbitrary, and not the same on all machines.
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    return (vectors * largest.sign()).to(centred).contiguous()
+
+
+def farthest(points_nd: Tensor, count: int) -> Tensor:
+    """Indices of `count` of (N, D) points, ascending: the first is nearest to the mean, each next farthest from all."""
+    squares = points_nd.square().sum(1)
+    following = (points_nd - points_nd.mean(0)).square().sum(1).argmin()
+    nearest = torch.full_like(squares, torch.inf)
+    kept = torch.empty(count, dtype=torch.int64, device=points_nd.device)
+    for n in range(count):
+        kept[n] = following
+        distance = squares + squares[following] - 2 * (points_nd @ points_nd[following])
+        nearest = torch.minimum(nearest, distance)
+        following = nearest.argmax()
+    return kept.sort().values
+
+
+def tensors(bank: Bank, name: str) -> dict[str, Tensor]:
+    """A bank for a file of weights, each tensor under the name of the bank."""
+    return {f"{name}.{key}": value.contiguous() for key, value in bank._asdict().items()}
+
+
+def from_tensors(saved: Mapping[str, Tensor], name: str) -> Bank:
+    """A bank as `tensors` has named its parts.
+
+    Raises:
+        KeyError: one is missing.
+    """
+    return Bank(**{key: saved[f"{name}.{key}"] for key in Bank._fields})

@@ -1,0 +1,200 @@
+"""Defects by patch memory: a place is strange when no place of the good pictures looks like it. Nothing is trained.
+
+Every good picture, and its mirrored and turned copies, is described place by place by several descriptors
+(`descriptors`); each descriptor has a bank (`patchwork.bank`). A place's distance d to the nearest key of a bank is
+measured by what good places have: those of each good picture, compared with the keys of the others only, have mean m
+and deviation s, and
+
+    z = (d - m) / s
+
+is 0 for a usual place, whatever the descriptor. The map is the mean of z over the descriptors, the score of a picture
+the mean of the highest hundredth of its z, likewise. With a single good picture, its two halves stand for two.
+
+On the features of a network with weights (`--features`) this is PatchCore's recipe, with the score of AnomalyDINO; on
+colours and gradients it needs no weights at all.
+
+References:
+    Roth, Pemula, Zepeda, Scholkopf, Brox, Gehler: Towards Total Recall in Industrial Anomaly Detection. CVPR 2022.
+    Damm, Laszkiewicz, Lederer, Fischer: AnomalyDINO: Boosting Patch-Based Few-Shot Anomaly Detection with DINOv2.
+        WACV 2025 (turned copies; the mean of the highest hundredth).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gestalt.nn.features import load as load_features
+from gestalt.patchwork.bank import Bank, from_tensors, gather, tensors
+from gestalt.run.service import NullRun
+from gestalt.tasks.anomaly.config import Memory
+from gestalt.tasks.anomaly.descriptors import Descriptor, of_name, of_network
+from gestalt.tasks.anomaly.scorer import Judged, worst
+
+SMOOTH = 1 / 64
+"""Deviation of the Gaussian that smooths a map, as a part of its long side: 4 pixels of 256."""
+
+TURNS = {
+    "dihedral": [(turn, mirror) for mirror in (False, True) for turn in range(4)],
+    "mirrored": [(0, False), (0, True), (2, False), (2, True)],
+    "none": [(0, False)],
+}
+"""Quarter turns, and whether mirrored first, of the copies that go into a bank."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A descriptor, what it has seen of good pictures, and what distances are usual among them."""
+
+    descriptor: Descriptor
+    bank: Bank
+    mean: float
+    deviation: float
+
+    def strangeness(self, picture: Tensor, window: float) -> Tensor:
+        """z of every place, (h, w)."""
+        return (self.bank.distances(self.descriptor(picture), window=window) - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class PatchMemory:
+    """A memory of good pictures; see the module.
+
+    self_scores: what the good pictures score themselves, each compared with the others only; of a single one, its two
+        halves.
+    """
+
+    settings: Memory
+    remembered: tuple[Remembered, ...]
+    self_scores: tuple[float, ...]
+
+    def judge(self, picture: Tensor) -> Judged:
+        """What is strange about a picture.
+
+        Args:
+            picture: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
+        """
+        maps = [part.strangeness(picture, self.settings.window) for part in self.remembered]
+        score = sum(worst(map_, self.settings.worst) for map_ in maps) / len(maps)
+        grids = [
+            F.interpolate(map_[None, None], picture.shape[2:], mode="bilinear", align_corners=False) for map_ in maps
+        ]
+        return Judged(score, smoothed(torch.stack(grids).mean(0)))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it for a file of weights."""
+        kept = {"self_scores": torch.tensor(self.self_scores)}
+        for n, part in enumerate(self.remembered):
+            kept |= tensors(part.bank, f"bank{n}") | {f"usual{n}": torch.tensor([part.mean, part.deviation])}
+        return kept
+
+
+def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRun = NullRun()) -> PatchMemory:
+    """Remember some good pictures.
+
+    Args:
+        shots: (1, 3, H, W) in [-1, 1] each, of any sizes.
+        settings: of the memory.
+        seed: of all chance.
+        run: takes a step per descriptor.
+
+    Raises:
+        ValueError: `features` names no network, or one that does not look at pictures.
+    """
+    describing = describers(settings, shots, seed=seed)
+    remembered, scores = [], torch.zeros(max(2, len(shots)))
+    for step in run.steps("memory", len(describing), {}):
+        part, own = _remember(describing[step], shots, settings, seed)
+        remembered.append(part)
+        scores += torch.tensor(own) / len(describing)
+        run.log(step, distance=part.mean)
+    return PatchMemory(settings, tuple(remembered), tuple(scores.tolist()))
+
+
+def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> PatchMemory:
+    """The memory that `PatchMemory.tensors` gave.
+
+    Args:
+        saved: by name.
+        settings: that it was fitted with.
+        shots: the good pictures, for a descriptor that is trained on them; other descriptors take none.
+        seed: as for `fit`.
+
+    Raises:
+        KeyError: something is missing.
+    """
+    remembered = []
+    for n, descriptor in enumerate(describers(settings, shots, seed=seed)):
+        mean, deviation = saved[f"usual{n}"].tolist()
+        remembered.append(Remembered(descriptor, from_tensors(saved, f"bank{n}"), mean, deviation))
+    return PatchMemory(settings, tuple(remembered), tuple(saved["self_scores"].tolist()))
+
+
+def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> list[Descriptor]:
+    """The descriptors that the settings name.
+
+    Raises:
+        ValueError: `features` names no network, or one that does not look at pictures.
+    """
+    if settings.features:
+        network = load_features(settings.features)
+        name = f"{network.arch}@{settings.features_size}"
+        return [of_network(name, network, settings.layers, settings.features_size)]
+    return [of_name(name, shots, seed=seed) for name in settings.descriptors]
+
+
+def _remember(
+    descriptor: Descriptor, shots: Sequence[Tensor], settings: Memory, seed: int
+) -> tuple[Remembered, list[float]]:
+    """The bank of a descriptor, and the scores of the good pictures by it."""
+    described, groups = [], []
+    for n, shot in enumerate(shots):
+        for picture, parts in turned(shot, groups_of(n, shot, len(shots)), settings.augment):
+            map_ = descriptor(picture)
+            described.append(map_)
+            groups.append(F.interpolate(parts, map_.shape[2:], mode="nearest")[0, 0].long())
+    bank = gather(described, groups, most=settings.keys, dims=settings.dims, seed=seed)
+    copies = len(TURNS[settings.augment])
+    upright = [(map_, own) for map_, own in zip(described[::copies], groups[::copies], strict=True)]
+    found = [bank.distances(map_, window=settings.window, groups=own) for map_, own in upright]
+    usual = torch.cat([distances.flatten() for distances in found])
+    usual = usual[usual.isfinite()]
+    if not len(usual):  # a window so small that the halves of one picture do not meet
+        usual = torch.cat([bank.distances(map_, window=settings.window).flatten() for map_, _ in upright])
+    mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + 1e-6
+    scores = []
+    for distances, (_, own) in zip(found, upright, strict=True):
+        z = (distances - mean) / deviation
+        for group in own.unique():
+            inside = z[own == group]
+            inside = inside[inside.isfinite()]
+            scores.append(worst(inside, settings.worst) if len(inside) else 0.0)
+    return Remembered(descriptor, bank, mean, deviation), scores
+
+
+def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
+    """(1, 1, H, W): to which part of the good material each pixel belongs: its picture, or a half of the only one."""
+    groups = torch.full((1, 1, *shot.shape[2:]), float(n), device=shot.device)
+    if count == 1:
+        along = 3 if shot.shape[3] >= shot.shape[2] else 2
+        groups.narrow(along, 0, shot.shape[along] // 2).fill_(1.0)
+    return groups
+
+
+def turned(picture: Tensor, parts: Tensor, augment: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """The copies of a picture that are remembered, the picture itself first, each with its parts turned alike."""
+    for turn, is_mirrored in TURNS[augment]:
+        yield tuple(torch.rot90(x.flip(3) if is_mirrored else x, turn, (2, 3)) for x in (picture, parts))  # type: ignore[misc]
+
+
+def smoothed(map_: Tensor) -> Tensor:
+    """(1, 1, H, W) after a Gaussian of `SMOOTH` of its long side; the border's values go on beyond it."""
+    deviation = SMOOTH * max(map_.shape[2:])
+    reach = max(1, round(3 * deviation))
+    at = torch.arange(-reach, reach + 1, dtype=map_.dtype, device=map_.device)
+    weights = torch.exp(-at.square() / (2 * deviation**2))
+    weights = weights / weights.sum()
+    around = F.pad(map_, (reach,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(around, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
