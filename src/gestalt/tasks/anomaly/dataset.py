@@ -31,12 +31,35 @@ from gestalt.ops.chance import seeded
 GOOD = "good"
 """The folder, and the kind, of pictures without a defect."""
 
-# fmt: off
-ENDINGS = frozenset([
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".dib", ".ppm", ".pgm", ".pbm",
-    ".pnm", ".pfm", ".tif", ".tiff", ".webp", ".avif", ".ico", ".pcx", ".psd", ".qoi", ".sgi", ".rgb", ".bw",
-])
-# fmt: on
+ENDINGS = frozenset(
+    [
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pfm",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".avif",
+        ".ico",
+        ".pcx",
+        ".psd",
+        ".qoi",
+        ".sgi",
+        ".rgb",
+        ".bw",
+    ]
+)
 """How files may end, in any case: the usual endings of all formats that `media.image` reads."""
 
 
