@@ -281,7 +281,8 @@ class Run(NullRun):
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         partial.replace(self._output(name))
-        self.add(kind, name, caption, row=row, col=col)
+        if caption:
+            self.add(kind, name, caption, row=row, col=col)
 
     def add(self, kind: str, path: str, caption: str, *, row: str = "", col: str = "") -> None:
         """List a result that lies in outputs/."""

@@ -40,7 +40,10 @@ class NullRun:
 
     @contextlib.contextmanager
     def file(self, name: str, caption: str, *, row: str = "", col: str = "", kind: str = "file") -> Iterator[Path]:
-        """Give a path to write to; the file becomes outputs/`name`, complete or not at all."""
+        """Give a path to write to; the file becomes outputs/`name`, complete or not at all.
+
+        It is listed with its caption; without one it is not.
+        """
         del caption, row, col, kind
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, name)

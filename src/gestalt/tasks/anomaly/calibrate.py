@@ -18,9 +18,12 @@ References:
 import math
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from scipy import stats
+from torch import Tensor
+
+Number = TypeVar("Number", float, Tensor)
 
 ENOUGH = 5
 """Good pictures from which a threshold is called calibrated."""
@@ -40,8 +43,11 @@ class Threshold(NamedTuple):
     false_alarms: float
     is_calibrated: bool
 
-    def normalised(self, score: float) -> float:
-        """A score on a scale from 0 to 1, where the threshold is 0.5 and a usual good picture 0.25; order is kept."""
+    def normalised(self, score: Number) -> Number:
+        """A score, or a map of them, on a scale from 0 to 1: the threshold is 0.5, a usual good picture 0.25.
+
+        Order is kept.
+        """
         x = (score - self.value) / (self.value - self.usual)
         return 0.5 + 0.5 * x / (1 + abs(x))
 

@@ -8,7 +8,29 @@ DESCRIPTORS = ("raw", "colour", "gradient", "gabor", "random", "pair")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class Learned:
+    """Settings of every way to learn what is good."""
+
+    shots: int = 0
+    """Good pictures to learn from, drawn at random with the seed; 0 takes all."""
+
+    false_alarms: float = 0.05
+    """Part of good pictures that the threshold may call anomalous."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        if self.shots < 0:
+            raise ValueError(f"--shots must be at least 0, got {self.shots}")
+        if not 0 < self.false_alarms < 0.5:
+            raise ValueError(f"--false-alarms must lie between 0 and 0.5, got {self.false_alarms}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Learned):
     """Settings of the patch memory."""
 
     descriptors: tuple[str, ...] = ("raw@48", "gradient@128", "gabor@128")
@@ -47,6 +69,7 @@ class Memory:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        super().__post_init__()
         object.__setattr__(self, "descriptors", tuple(self.descriptors))  # from a file they come as lists
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.descriptors or len(set(self.descriptors)) < len(self.descriptors):
@@ -68,6 +91,72 @@ class Memory:
         for name in ("keys", "dims"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        arch, _, file = self.features.partition(":")
+        if file:
+            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Settings of judging pictures."""
+
+    sensitivity: float = 0.5
+    """From 0 to 1; 0.5 is the model's threshold, more calls more pictures anomalous."""
+
+    fail_on_anomaly: bool = False
+    """End with exit code 5 where a picture is anomalous."""
+
+    images: bool = True
+    """Write a map, a mask and an overlay for every picture."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        if not 0 < self.sensitivity < 1:
+            raise ValueError(f"--sensitivity must lie between 0 and 1, got {self.sensitivity}")
+
+
+SCORERS = ("patch", "transforms", "fused", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """Settings of measuring scorers on a data set."""
+
+    scorers: tuple[str, ...] = ("patch", "neighbour", "pixels", "brightness")
+    """What is measured: patch, transforms or fused; the nulls neighbour (7x7 patches), pixels (32x32 px) and
+    brightness; geom, deepsvdd and patchsvdd, published before."""
+
+    shots: tuple[int, ...] = (1, 5, 10)
+    """Numbers of good pictures to learn from; a number above what there is takes all."""
+
+    draws: int = 3
+    """Random draws of good pictures, each of which is learned anew."""
+
+    features: str = ""
+    """ARCH[:FILE] for the patch memory, in place of its descriptors."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make FILE absolute.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        object.__setattr__(self, "scorers", tuple(self.scorers))
+        object.__setattr__(self, "shots", tuple(self.shots))
+        unknown = [name for name in self.scorers if name not in SCORERS]
+        if not self.scorers or unknown or len(set(self.scorers)) < len(self.scorers):
+            given = " ".join(self.scorers) or "none"
+            raise ValueError(f"--scorers must be different ones of {', '.join(SCORERS)}, got {given}")
+        if not self.shots or min(self.shots) < 1 or len(set(self.shots)) < len(self.shots):
+            raise ValueError(
+                f"--shots must be different numbers from 1 on, got {' '.join(map(str, self.shots)) or 'none'}"
+            )
+        if self.draws < 1:
+            raise ValueError(f"--draws must be at least 1, got {self.draws}")
         arch, _, file = self.features.partition(":")
         if file:
             object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")

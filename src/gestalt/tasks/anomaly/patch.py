@@ -31,7 +31,7 @@ from gestalt.patchwork.bank import Bank, from_tensors, gather, tensors
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.descriptors import Descriptor, of_name, of_network
-from gestalt.tasks.anomaly.scorer import Judged, worst
+from gestalt.tasks.anomaly.scorer import Judged, top_mean
 
 SMOOTH = 1 / 64
 """Deviation of the Gaussian that smooths a map, as a part of its long side: 4 pixels of 256."""
@@ -77,7 +77,7 @@ class PatchMemory:
             picture: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
         """
         maps = [part.strangeness(picture, self.settings.window) for part in self.remembered]
-        score = sum(worst(map_, self.settings.worst) for map_ in maps) / len(maps)
+        score = sum(top_mean(map_, self.settings.worst) for map_ in maps) / len(maps)
         grids = [
             F.interpolate(map_[None, None], picture.shape[2:], mode="bilinear", align_corners=False) for map_ in maps
         ]
@@ -170,7 +170,7 @@ def _remember(
         for group in own.unique():
             inside = z[own == group]
             inside = inside[inside.isfinite()]
-            scores.append(worst(inside, settings.worst) if len(inside) else 0.0)
+            scores.append(top_mean(inside, settings.worst) if len(inside) else 0.0)
     return Remembered(descriptor, bank, mean, deviation), scores
 
 

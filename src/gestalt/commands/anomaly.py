@@ -1,0 +1,150 @@
+"""`gestalt anomaly ...`: defects, found and shown, from one to ten good pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gestalt.commands.job import Job
+    from gestalt.run.folder import Run
+
+SKIPPED, ANOMALIES = 4, 5
+"""Exit codes: some inputs could not be read; anomalies were found and `--fail-on-anomaly` was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Good:
+    """Learn from good pictures alone what is good, and from where on a picture is called anomalous."""
+
+    good: Annotated[Path, tyro.conf.arg(metavar="GOOD")]
+    """A folder of good pictures, or a data set with them in train/good; one to ten are enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Say of pictures whether they are anomalous, and show where."""
+
+    run: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Folder of a run of anomaly fit."""
+
+    pictures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(required)")]
+    """Pictures, or folders that are searched for them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """Measure on a data set how well defects are found, beside what needs no method at all."""
+
+    dataset: Annotated[Path, tyro.conf.arg(metavar="DATASET")]
+    """In the MVTec layout: train/good, test/good, test/<defect>, ground_truth/<defect>, here or in every folder."""
+
+
+def fit(job: Job) -> Run:
+    """Read the good pictures, then learn them in a run."""
+    from gestalt.tasks.anomaly import dataset, model, patch
+
+    paths = dataset.good(job.inputs.good)
+    wanted = job.settings.shots or len(paths)
+    if wanted > len(paths):
+        raise ValueError(f"--shots {wanted} is more than the {len(paths)} good pictures in {job.inputs.good}")
+    if job.settings.features:
+        patch.describers(job.settings, ())  # refuses a network that is not there before there is a run
+    drawn = dataset.draw(paths, wanted, job.options.seed) if wanted < len(paths) else paths
+    shots, skipped = read_all(drawn)
+    if not shots:
+        raise ValueError(f"none of the {len(drawn)} pictures in {job.inputs.good} can be read: {skipped[0]}")
+    with job.start() as run:
+        for reason in skipped:
+            run.say(f"left out: {reason}")
+        fitted = model.fit([shot.to(run.plan.device) for shot in shots], job.settings, seed=run.plan.seed, run=run)
+        run.measure(skipped=len(skipped))
+        if not fitted.threshold.is_calibrated:
+            run.say(f"the threshold is uncalibrated: {len(shots)} good pictures are too few to promise false alarms")
+    run.exit_code = SKIPPED if skipped else 0
+    return run
+
+
+def read_all(paths: list[Path]) -> tuple[list[Tensor], list[str]]:
+    """The pictures that can be read, and a sentence on each of the others."""
+    from gestalt.media import image
+
+    shots, skipped = [], []
+    for path in paths:
+        try:
+            shots.append(image.read(path))
+        except ValueError as error:
+            skipped.append(str(error))
+    return shots, skipped
+
+
+def score(job: Job) -> Run:
+    """Load the model, then judge every picture in a run."""
+    from gestalt.tasks.anomaly import model, outcome
+
+    paths = named(job.inputs.pictures)
+    model.load(job.inputs.run, "cpu")  # refuses what is no model before there is a run
+    with job.start() as run:
+        told = outcome.keep(paths, model.load(job.inputs.run, run.plan.device), job.settings, run=run)
+        if len(told.skipped) == len(paths):
+            raise ValueError(f"none of the {len(paths)} pictures can be read: {told.skipped[0][1]}")
+    run.exit_code = SKIPPED if told.skipped else 0
+    if told.anomalous and job.settings.fail_on_anomaly:
+        run.exit_code = ANOMALIES
+    return run
+
+
+def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
+    """Every picture asked for, and the name that its maps get: its place in the folder that was given, or its own.
+
+    Raises:
+        ValueError: a path does not exist, or a folder holds no picture.
+    """
+    from gestalt.tasks.anomaly import dataset
+
+    found: list[tuple[Path, PurePath]] = []
+    for path in given:
+        if path.is_dir():
+            inside = [
+                picture
+                for folder in [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not is_hidden(p, path))]
+                for picture in dataset.pictures(folder)
+            ]
+            if not inside:
+                raise ValueError(f"{path} holds no picture, and neither do its folders")
+            found += [(picture, PurePath(path.resolve().name) / picture.relative_to(path)) for picture in inside]
+        elif path.exists():
+            found.append((path, PurePath(path.name)))
+        else:
+            raise ValueError(f"no such file or folder: {path}")
+    taken: dict[PurePath, int] = {}
+    result = []
+    for path, name in found:
+        stem = name.with_suffix("")
+        taken[stem] = taken.get(stem, 0) + 1
+        result.append((path, stem if taken[stem] == 1 else stem.with_name(f"{stem.name}_{taken[stem]}")))
+    return result
+
+
+def is_hidden(path: Path, root: Path) -> bool:
+    """Whether a folder below a root, or one it lies in, has a name that begins with a dot."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def test(job: Job) -> Run:
+    """Try every scorer on every draw of every category in a run."""
+    from gestalt.tasks.anomaly import dataset, report, scorers
+
+    found = dataset.categories(job.inputs.dataset)
+    for category in found:
+        if not category.test:
+            raise ValueError(f"{category.name} has nothing to test: expected pictures in test/good and test/<defect>")
+    scorers.check(job.settings)
+    with job.start() as run:
+        report.make(found, job.settings, seed=run.plan.seed, device=run.plan.device, run=run)
+    return run
