@@ -1,0 +1,32 @@
+"""First weights of the networks that are trained on a few good pictures."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Generator, nn
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def fresh(build: Callable[[], Net], chance: Generator) -> Net:
+    """A new network on the CPU, which draws from `chance` alone and nothing from torch's global generator.
+
+    Args:
+        build: makes the network, of layers with weights of two or more axes (drawn as He et al. do for rectifiers),
+            and of scales and shifts that are called weight and bias (1 and 0).
+        chance: on the CPU.
+
+    References:
+        He, Zhang, Ren, Sun: Delving Deep into Rectifiers. ICCV 2015.
+    """
+    with torch.device("meta"):
+        net = build()
+    net = net.to_empty(device="cpu")
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if weight.ndim > 1:
+                weight.normal_(0, (2 / weight[0].numel()) ** 0.5, generator=chance)
+            else:
+                weight.fill_(0.0 if name.endswith("bias") else 1.0)
+    return net
