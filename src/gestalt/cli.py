@@ -1,7 +1,8 @@
 """The command line: one table from noun and verb to the module that does it, and one way to answer.
 
 Nothing here imports torch; a command's module is imported when it is asked for, and its task when it starts.
-Exit codes: 0 done, 1 our own bug, 2 the user's mistake, 3 stopped or out of disk but resumable.
+Exit codes: 0 done, 1 our own bug, 2 the user's mistake, 3 stopped or out of disk but resumable, 4 done with some inputs
+skipped, 5 anomalies found (only with --fail-on-anomaly).
 """
 
 from __future__ import annotations
@@ -128,6 +129,27 @@ COMMANDS: dict[str, Maker | Teller] = {
         function="collage",
         inputs="Several",
         recipes={"patch": "gestalt.recipes:generate_collage"},
+    ),
+    "anomaly fit": Maker(
+        summary="learn from a few good pictures what is good",
+        module="gestalt.commands.anomaly",
+        function="fit",
+        inputs="Good",
+        recipes={"patch": "gestalt.recipes:anomaly_patch"},
+    ),
+    "anomaly score": Maker(
+        summary="say of pictures whether they are anomalous, and where",
+        module="gestalt.commands.anomaly",
+        function="score",
+        inputs="Judged",
+        recipes={"patch": "gestalt.recipes:anomaly_score"},
+    ),
+    "anomaly test": Maker(
+        summary="measure on a data set how well defects are found",
+        module="gestalt.commands.anomaly",
+        function="test",
+        inputs="DataSet",
+        recipes={"patch": "gestalt.recipes:anomaly_test"},
     ),
     "study vae-levels": Maker(
         summary="quality and diversity over the number of VAE levels",
@@ -329,7 +351,7 @@ def _make(maker: Maker, job: Any) -> int:
         print(json.dumps({"run": str(done.path), "status": "done", "outputs": outputs, "metrics": metrics}))
     else:
         print(done.path)
-    return DONE
+    return done.exit_code
 
 
 def _parse(name: str, kind: Any, rest: list[str]) -> Any:

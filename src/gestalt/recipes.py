@@ -4,6 +4,7 @@ import dataclasses
 from typing import TypeVar
 
 from gestalt.tasks.analogy.config import Apply, Pair, Patch
+from gestalt.tasks.anomaly import config as anomaly
 from gestalt.tasks.generate import config as generate
 
 T = TypeVar("T")
@@ -219,6 +220,51 @@ def generate_edit(preset: str) -> generate.Edit:
         ValueError: no such preset.
     """
     return choose({"fast": generate.Edit()}, preset)
+
+
+def anomaly_patch(preset: str) -> anomaly.Memory:
+    """Settings of the patch memory for defects.
+
+    fast     the default: three descriptors that need no weights, copies in all eight ways.
+    aligned  for parts that always lie alike: no copies, and places are compared within a tenth of the picture.
+    tiny     for tests: one descriptor at 32 px.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": anomaly.Memory(),
+        "aligned": anomaly.Memory(augment="none", window=0.1),
+        "tiny": anomaly.Memory(descriptors=("gradient@32",), keys=200),
+    }
+    return choose(presets, preset)
+
+
+def anomaly_score(preset: str) -> anomaly.Score:
+    """Settings of judging pictures: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": anomaly.Score(), "tiny": anomaly.Score()}, preset)
+
+
+def anomaly_test(preset: str) -> anomaly.Test:
+    """Settings of measuring scorers on a data set.
+
+    fast   the default: the patch memory and the nulls, 1, 5 and 10 shots, three draws.
+    paper  every scorer there is.
+    tiny   for tests: the nulls, one shot, one draw.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": anomaly.Test(),
+        "paper": anomaly.Test(scorers=anomaly.SCORERS),
+        "tiny": anomaly.Test(scorers=("pixels", "brightness"), shots=(1,), draws=1),
+    }
+    return choose(presets, preset)
 
 
 def choose(presets: dict[str, T], preset: str) -> T:

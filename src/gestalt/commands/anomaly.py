@@ -138,13 +138,17 @@ def is_hidden(path: Path, root: Path) -> bool:
 
 def test(job: Job) -> Run:
     """Try every scorer on every draw of every category in a run."""
-    from gestalt.tasks.anomaly import dataset, report, scorers
+    import torch
+
+    from gestalt.tasks.anomaly import dataset, patch, report
+    from gestalt.tasks.anomaly.config import Memory
 
     found = dataset.categories(job.inputs.dataset)
     for category in found:
         if not category.test:
             raise ValueError(f"{category.name} has nothing to test: expected pictures in test/good and test/<defect>")
-    scorers.check(job.settings)
+    if job.settings.features:
+        patch.describers(Memory(features=job.settings.features), ())  # refuses what is not there before there is a run
     with job.start() as run:
-        report.make(found, job.settings, seed=run.plan.seed, device=run.plan.device, run=run)
+        report.make(found, job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run)
     return run

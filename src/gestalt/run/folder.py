@@ -71,7 +71,11 @@ class Run(NullRun):
         progress: Where the run speaks.
         save_every_s: Seconds between two savings of a loop's state, more if saving itself takes long; 0 saves
             after every step.
+        exit_code: What the program answers when the run is done: 0, 4 where inputs were skipped, or 5 where
+            anomalies were found and that was to be told.
     """
+
+    exit_code: int = 0
 
     @classmethod
     def create(

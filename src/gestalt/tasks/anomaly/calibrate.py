@@ -49,7 +49,7 @@ class Threshold(NamedTuple):
         Order is kept.
         """
         x = (score - self.value) / (self.value - self.usual)
-        return 0.5 + 0.5 * x / (1 + abs(x))
+        return 0.5 + 0.5 * x / (1 + abs(x))  # type: ignore[return-value]
 
     def cut(self, sensitivity: float) -> float:
         """The score from which a picture is called anomalous at a sensitivity in (0, 1), 0.5 being the threshold.

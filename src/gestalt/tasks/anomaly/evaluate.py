@@ -47,7 +47,7 @@ def trials(
     scorers: Mapping[str, Fit],
     *,
     shots: Sequence[int],
-    draws: Mapping[str, int],
+    draws: int,
     seed: int = 0,
     run: NullRun = NullRun(),
 ) -> list[Trial]:
@@ -57,7 +57,7 @@ def trials(
         category: whose good pictures are drawn from, and whose test pictures are judged.
         scorers: how each is fitted, by name.
         shots: how many good pictures.
-        draws: of each scorer.
+        draws: of each number of shots.
         seed: of the draws and of all chance.
         run: takes a step per trial, so that a stopped one goes on there.
 
@@ -66,19 +66,19 @@ def trials(
     """
     if not category.test:
         raise ValueError(f"{category.name} has nothing to test: expected pictures in test/good and test/<defect>")
-    wanted = [(name, k, n) for k in shots for name in scorers for n in range(draws[name])]
+    wanted = [(name, k, n) for k in shots for name in scorers for n in range(draws)]
     state: dict[str, Any] = {"done": []}
     masks: list[NDArray[np.bool_] | None] = []
     for step in run.steps(category.name, len(wanted), state):
         name, k, n = wanted[step]
-        good = [read(path) for path in draw(category.train, k, seed + n)]
+        good = [image.read(path) for path in draw(category.train, k, seed + n)]
         part = Under(run, f"{category.name}, {name}, {k} shots, draw {n}")
         began = time.monotonic()
         scorer = scorers[name](good, seed + n, part)
         fitted = time.monotonic()
         scores, maps = [], []
         for item in category.test:
-            judged = scorer.judge(read(item.path))
+            judged = scorer.judge(image.read(item.path))
             scores.append(judged.score)
             maps.append(judged.map[0, 0].cpu().numpy())
         seconds = (fitted - began, (time.monotonic() - fitted) / len(category.test))
@@ -90,11 +90,6 @@ def trials(
         Trial(name, k, n, tuple(scores), measured, (seconds[0], seconds[1]))
         for name, k, n, scores, measured, seconds in state["done"]
     ]
-
-
-def read(path: Any) -> Tensor:
-    """A picture as colours alone, (1, 3, H, W) in [-1, 1]."""
-    return image.read(path)
 
 
 def masks_of(items: Sequence[Item], sizes: Sequence[tuple[int, ...]]) -> list[NDArray[np.bool_] | None]:

@@ -65,7 +65,7 @@ def keep(paths: Sequence[tuple[Path, PurePath]], model: Model, settings: Score, 
     keep_tables(rows, run)
     if rows:
         run.image("sheet.png", sheet(rows, model, cut), "the most anomalous pictures, strangest first", kind="sheet")
-    anomalous = sum(row["pred_label"] for row in rows)
+    anomalous = sum(bool(row["pred_label"]) for row in rows)
     run.measure(images=len(rows), anomalous=anomalous, skipped=len(state["skipped"]))
     return Told(anomalous, [(Path(path), reason) for path, reason in state["skipped"]])
 

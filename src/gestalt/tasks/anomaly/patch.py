@@ -70,16 +70,16 @@ class PatchMemory:
     remembered: tuple[Remembered, ...]
     self_scores: tuple[float, ...]
 
-    def judge(self, picture: Tensor) -> Judged:
+    def judge(self, image: Tensor) -> Judged:
         """What is strange about a picture.
 
         Args:
-            picture: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
+            image: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
         """
-        maps = [part.strangeness(picture, self.settings.window) for part in self.remembered]
+        maps = [part.strangeness(image, self.settings.window) for part in self.remembered]
         score = sum(top_mean(map_, self.settings.worst) for map_ in maps) / len(maps)
         grids = [
-            F.interpolate(map_[None, None], picture.shape[2:], mode="bilinear", align_corners=False) for map_ in maps
+            F.interpolate(map_[None, None], image.shape[2:], mode="bilinear", align_corners=False) for map_ in maps
         ]
         return Judged(score, smoothed(torch.stack(grids).mean(0)))
 

@@ -1,0 +1,53 @@
+"""Every way to find defects that `anomaly test` can measure, in one table: ours, the nulls, what came before."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gestalt.run.service import NullRun
+from gestalt.tasks.anomaly import patch
+from gestalt.tasks.anomaly.config import DeepSvdd, Geom, Memory, PatchSvdd, Test
+from gestalt.tasks.anomaly.deepsvdd import fit_deepsvdd
+from gestalt.tasks.anomaly.evaluate import Fit
+from gestalt.tasks.anomaly.geom import fit_geom
+from gestalt.tasks.anomaly.nulls import fit_brightness, fit_patches, fit_pixels
+from gestalt.tasks.anomaly.patchsvdd import fit_patchsvdd
+from gestalt.tasks.anomaly.scorer import Scorer
+
+NULLS = ("neighbour", "pixels", "brightness")
+"""Scorers that every table has."""
+
+
+def fits(settings: Test, device: torch.device) -> dict[str, Fit]:
+    """How each scorer that the settings ask for is fitted, on a device, the nulls last."""
+    memory = Memory(features=settings.features)
+
+    def by_patches(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
+        return patch.fit(shots, memory, seed=seed, run=run)
+
+    def by_geom(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
+        return fit_geom(shots, Geom(), seed=seed, run=run)
+
+    def by_deepsvdd(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
+        return fit_deepsvdd(shots, DeepSvdd(), seed=seed, run=run)
+
+    def by_patchsvdd(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
+        return fit_patchsvdd(shots, PatchSvdd(), seed=seed, run=run)
+
+    every: Mapping[str, Fit] = {
+        "patch": by_patches,
+        "geom": by_geom,
+        "deepsvdd": by_deepsvdd,
+        "patchsvdd": by_patchsvdd,
+        "neighbour": lambda shots, _seed, _run: fit_patches(shots),
+        "pixels": lambda shots, _seed, _run: fit_pixels(shots, 32),
+        "brightness": lambda shots, _seed, _run: fit_brightness(shots),
+    }
+    wanted = [*(name for name in settings.scorers if name not in NULLS), *NULLS]
+    return {name: on(every[name], device) for name in wanted}
+
+
+def on(fit: Fit, device: torch.device) -> Fit:
+    """The same, with the good pictures on a device."""
+    return lambda shots, seed, run: fit([shot.to(device) for shot in shots], seed, run)
