@@ -92,12 +92,12 @@ def test_patches_find_what_is_wrong_and_where():
 
 
 def test_the_trap_pixels_see_where_a_part_lies_before_what_is_wrong_with_it():
-    wide = (48, 54)
-    (part,), (bad,) = parts(1, size=wide, seed=1), parts(1, size=wide, seed=1, defect="scratch")
-    shot, scratched, away = part.image[..., :48], bad.image[..., :48], part.image[..., 6:]
+    wide = (48, 66)
+    (part,), (bad,) = parts(1, size=wide, seed=1), parts(1, size=wide, seed=1, defect="turned")
+    shot, turned, away = part.image[..., :60], bad.image[..., :60], part.image[..., 6:]
     pixels, patches = fit_pixels([shot]), fit_patches([shot], 48)
-    assert pixels.judge(away).score > 2 * pixels.judge(scratched).score
-    assert patches.judge(away).score < patches.judge(scratched).score
+    assert pixels.judge(away).score > 2 * pixels.judge(turned).score
+    assert 2 * patches.judge(away).score < patches.judge(turned).score
 
 
 # -- parts of scorers --------------------------------------------------------------------------------------
