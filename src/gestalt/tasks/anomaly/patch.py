@@ -19,8 +19,10 @@ References:
         WACV 2025 (turned copies; the mean of the highest hundredth).
 """
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,13 +106,17 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
         ValueError: `features` names no network, or one that does not look at pictures.
     """
     describing = describers(settings, shots, seed=seed)
-    remembered, scores = [], torch.zeros(max(2, len(shots)))
-    for step in run.steps("memory", len(describing), {}):
+    state: dict[str, Any] = {"banks": [], "usual": [], "scores": []}
+    for step in run.steps("memory", len(describing), state):
         part, own = _remember(describing[step], shots, settings, seed)
-        remembered.append(part)
-        scores += torch.tensor(own) / len(describing)
+        state["banks"].append(part.bank._asdict())
+        state["usual"].append((part.mean, part.deviation))
+        state["scores"].append(own)
         run.log(step, distance=part.mean)
-    return PatchMemory(settings, tuple(remembered), tuple(scores.tolist()))
+    parts = zip(describing, state["banks"], state["usual"], strict=True)
+    remembered = tuple(Remembered(descriptor, Bank(**bank), *usual) for descriptor, bank, usual in parts)
+    scores = tuple(statistics.mean(of_one) for of_one in zip(*state["scores"], strict=True))
+    return PatchMemory(settings, remembered, scores)
 
 
 def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> PatchMemory:

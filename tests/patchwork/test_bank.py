@@ -1,0 +1,87 @@
+"""The bank answers what a search through everything it was given would."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from gestalt.patchwork.bank import components, farthest, from_tensors, gather, places, tensors
+
+
+def maps(count: int, channels: int = 5, size: tuple[int, int] = (6, 7), seed: int = 0) -> list[Tensor]:
+    chance = torch.Generator().manual_seed(seed)
+    return [torch.randn(1, channels, *size, generator=chance) + n for n in range(count)]
+
+
+def groups(described: list[Tensor]) -> list[Tensor]:
+    return [torch.full(map_.shape[2:], n) for n, map_ in enumerate(described)]
+
+
+def test_distances_are_those_to_the_nearest_of_all() -> None:
+    known, (query,) = maps(3), maps(1, size=(4, 9), seed=7)
+    bank = gather(known, groups(known), most=10_000, dims=99)
+    keys = torch.cat([map_[0].flatten(1).T for map_ in known])
+    expected = torch.cdist(query[0].flatten(1).T, keys).amin(1).reshape(4, 9)
+    torch.testing.assert_close(bank.distances(query), expected)
+    assert bank.distances(known[1]).max() < 3e-3  # what it was given is at no distance but for rounding
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, (query,) = maps(2), maps(1, seed=7)
+    bank = gather(known, groups(known), most=10_000, dims=99)
+    whole = bank.distances(query)
+    monkeypatch.setattr("gestalt.patchwork.bank.CHUNK", 100)
+    torch.testing.assert_close(bank.distances(query), whole)
+
+
+def test_what_lies_outside_the_components_counts() -> None:
+    known = [torch.cat([map_, torch.zeros(1, 3, 6, 7)], 1) for map_ in maps(2)]  # nothing ever in the last channels
+    bank = gather(known, groups(known), most=10_000, dims=2)
+    assert bank.keys_nd.shape[1] == 2
+    strange = known[0].clone()
+    strange[:, -1] += 30
+    assert float((bank.distances(strange) ** 2 - bank.distances(known[0]) ** 2).min()) == pytest.approx(900, rel=1e-3)
+
+
+def test_own_group_and_far_places_are_left_out() -> None:
+    known = maps(2)
+    bank = gather(known, groups(known), most=10_000, dims=99)
+    other = torch.cdist(known[0][0].flatten(1).T, known[1][0].flatten(1).T).amin(1).reshape(6, 7)
+    torch.testing.assert_close(bank.distances(known[0], groups=torch.zeros(6, 7, dtype=torch.int64)), other)
+    near = torch.cdist(known[0][0].flatten(1).T, torch.cat([map_[0].flatten(1).T for map_ in known]))
+    away = (places((6, 7))[:, None] - places((6, 7))).abs().amax(2) > 0.2
+    near = near.masked_fill(torch.cat([away, away], 1), torch.inf).amin(1).reshape(6, 7)
+    torch.testing.assert_close(bank.distances(known[0], window=0.2), near, atol=5e-3, rtol=1e-4)
+    alone = gather(known[:1], groups(known[:1]), most=10_000, dims=99)
+    assert alone.distances(known[0], groups=torch.zeros(6, 7, dtype=torch.int64)).isinf().all()
+
+
+def test_farthest_points_are_those_of_the_slow_search() -> None:
+    points = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
+    kept = [int((points - points.mean(0)).norm(dim=1).argmin())]
+    while len(kept) < 12:
+        kept.append(int(torch.cdist(points, points[kept]).amin(1).argmax()))
+    assert farthest(points, 12).tolist() == sorted(kept)
+
+
+def test_a_thinned_bank_keeps_the_rare() -> None:
+    known = [map_ * 0.01 for map_ in maps(5, size=(20, 20))]
+    known[3][0, :, 4, 4] = 5.0
+    bank = gather(known, groups(known), most=300, dims=99)
+    assert len(bank.keys_nd) == 300
+    assert float(bank.distances(torch.full((1, 5, 1, 1), 5.0))) < 1e-2
+
+
+def test_components_explain_the_most() -> None:
+    chance = torch.Generator().manual_seed(0)
+    points = torch.randn(500, 4, generator=chance) * torch.tensor([0.1, 3.0, 1.0, 0.01])
+    basis = components(points - points.mean(0), 2)
+    assert basis.abs().argmax(0).tolist() == [1, 2]
+    torch.testing.assert_close(basis.T @ basis, torch.eye(2), atol=1e-5, rtol=0)
+    assert (basis.gather(0, basis.abs().argmax(0, keepdim=True)) > 0).all()
+
+
+def test_a_bank_comes_back_from_its_tensors() -> None:
+    known = maps(2)
+    bank = gather(known, groups(known), most=30, dims=3)
+    again = from_tensors(tensors(bank, "one"), "one")
+    assert all(torch.equal(x, y) for x, y in zip(bank, again, strict=True))

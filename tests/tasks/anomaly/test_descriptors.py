@@ -1,0 +1,80 @@
+"""Descriptors see what they promise, and nothing of what they promise to overlook."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from gestalt.drawn import objects
+from gestalt.nn import features
+from gestalt.tasks.anomaly.config import DESCRIPTORS
+from gestalt.tasks.anomaly.descriptors import NAMES, Descriptor, colour, fit, gradient, of_name, of_network, raw
+
+
+@pytest.fixture(scope="module")
+def picture() -> Tensor:
+    return objects.pair(size=(48, 64), seed=0)[0].image
+
+
+def waves(angle: float, size: int = 64) -> Tensor:
+    """A wave of 8 pixels' length that runs in a direction, (1, 3, size, size)."""
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    wave = torch.sin((x * math.cos(angle) + y * math.sin(angle)) * math.tau / 8)
+    return wave.expand(1, 3, -1, -1).float() * 0.5
+
+
+def test_the_settings_know_all_names() -> None:
+    assert DESCRIPTORS == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_map_covers_the_picture_evenly(name: str, picture: Tensor) -> None:
+    described = of_name(f"{name}@64", [picture])(picture)
+    assert described.shape[0] == 1
+    height, width = described.shape[2:]
+    assert width / height == pytest.approx(64 / 48, rel=0.15)
+    assert bool(described.isfinite().all())
+    # What changes on the right is seen on the right, and on the left nothing of it.
+    changed = picture.clone()
+    changed[:, :, 20:28, 50:58] = 1.0
+    apart = (of_name(f"{name}@64", [picture])(changed) - described).square().sum(1)[0]
+    assert float(apart[:, width // 2 :].max()) > 1e-4
+    if name not in ("gabor", "pair"):  # which see further, and "pair" learns from the picture
+        assert float(apart[:, : width // 4].max()) < 1e-6
+
+
+def test_raw_overlooks_light_and_contrast_and_colour_does_not(picture: Tensor) -> None:
+    dimmed = 0.6 * picture - 0.2
+
+    def changes(describe: Callable[[Tensor], Tensor]) -> float:
+        return float((describe(dimmed) - describe(picture)).square().mean() / describe(picture).square().mean())
+
+    assert changes(raw) < 0.1
+    assert changes(raw) < changes(colour) / 3
+
+
+def test_gradient_tells_directions_and_overlooks_light() -> None:
+    for n in range(4):
+        found = gradient(waves(n * math.pi / 4))[0, :, 12, 12].unflatten(0, (8, 9)).sum(1)
+        assert int(found.argmax()) == 2 * n
+    torch.testing.assert_close(gradient(waves(0.3) + 0.2), gradient(waves(0.3)), atol=1e-5, rtol=1e-4)
+    assert float(gradient(torch.full((1, 3, 32, 32), 0.3)).abs().max()) < 1e-6  # a flat picture has none
+
+
+def test_pictures_are_brought_to_the_size_up_and_down() -> None:
+    seen = []
+    of = Descriptor("x@32", 32, lambda picture: seen.append(picture.shape[2:]) or picture)
+    for size in ((64, 128), (8, 16), (32, 16), (1, 100)):
+        of(torch.zeros(1, 3, *size))
+    assert seen == [(16, 32), (16, 32), (32, 16), (8, 32)]  # no side is below a cell
+    assert fit((400, 300), 64) == (64, 48)
+
+
+def test_networks_give_their_layers_on_the_finest_grid(picture: Tensor) -> None:
+    network = features.load("random")
+    found = of_network("random@64", network, ("conv1", "conv2"), 64)(picture)
+    assert found.shape[1] == 128
+    with pytest.raises(ValueError, match="random has no layer 'conv9': it has conv1, conv2"):
+        of_network("random@64", network, ("conv9",), 64)

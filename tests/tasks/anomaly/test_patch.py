@@ -1,0 +1,146 @@
+"""The patch memory finds drawn defects where they are, from one good picture on."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gestalt.drawn.parts import parts
+from gestalt.metrics.detection import auroc, pixel_auroc
+from gestalt.run.folder import Plan, Run
+from gestalt.tasks.anomaly import patch
+from gestalt.tasks.anomaly.config import Memory
+
+SMALL = Memory(descriptors=("raw@48", "gradient@64"), keys=1500)
+
+
+@pytest.fixture(scope="module")
+def good() -> list[Tensor]:
+    return [part.image for part in parts(3, size=(64, 64), seed=1)]
+
+
+@pytest.fixture(scope="module")
+def memory(good: list[Tensor]) -> patch.PatchMemory:
+    return patch.fit(good, SMALL)
+
+
+@pytest.mark.parametrize("defect", ["missing", "turned"])
+@pytest.mark.parametrize("shots", [1, 3])
+def test_drawn_defects_are_found_where_they_are(shots: int, defect: str, good: list[Tensor]) -> None:
+    memory = patch.fit(good[:shots], SMALL)
+    fine, broken = parts(8, size=(64, 64), seed=5), parts(8, size=(64, 64), seed=6, defect=defect)
+    judged = [memory.judge(part.image) for part in (*fine, *broken)]
+    scores = [one.score for one in judged]
+    assert auroc(scores, [0] * 8 + [1] * 8) > 0.9
+    maps, masks = [one.map.numpy() for one in judged], [part.mask.numpy() > 0 for part in (*fine, *broken)]
+    assert pixel_auroc(maps, masks) > 0.9
+
+
+def test_a_usual_place_is_at_zero(memory: patch.PatchMemory) -> None:
+    found = torch.cat([memory.judge(part.image).map.flatten() for part in parts(4, size=(64, 64), seed=9)])
+    assert abs(float(found.mean())) < 1
+    assert len(memory.self_scores) == 3
+
+
+def test_a_known_picture_is_less_strange_than_it_finds_itself(memory: patch.PatchMemory, good: list[Tensor]) -> None:
+    for shot, own in zip(good, memory.self_scores, strict=True):
+        assert memory.judge(shot).score < own
+
+
+@pytest.mark.parametrize("size", [(1, 64), (64, 1), (40, 90), (200, 30)])
+def test_any_size_is_judged_at_its_own(size: tuple[int, int], memory: patch.PatchMemory) -> None:
+    judged = memory.judge(torch.zeros(1, 3, *size))
+    assert judged.map.shape == (1, 1, *size)
+    assert bool(judged.map.isfinite().all())
+
+
+def test_sizes_may_differ_among_the_good(good: list[Tensor]) -> None:
+    mixed = [good[0], good[1][:, :, :50], torch.nn.functional.interpolate(good[2], scale_factor=2.0)]
+    assert len(patch.fit(mixed, SMALL).self_scores) == 3
+
+
+def test_a_flat_picture_gives_numbers() -> None:
+    memory = patch.fit([torch.zeros(1, 3, 40, 40)], SMALL)
+    assert memory.judge(torch.zeros(1, 3, 40, 40)).score == pytest.approx(0, abs=1e-3)
+    spotted = torch.zeros(1, 3, 40, 40)
+    spotted[:, :, 10:14, 20:24] = 0.5
+    judged = memory.judge(spotted)
+    assert judged.score > 1
+    y, x = divmod(int(judged.map.argmax()), 40)
+    assert 6 <= y <= 18
+    assert 16 <= x <= 28
+
+
+def test_a_window_knows_places() -> None:
+    """A mark that belongs on the left is strange on the right, for a memory with a window alone."""
+    marked = torch.zeros(3, 1, 3, 48, 48)
+    marked += 0.02 * torch.randn(marked.shape, generator=torch.Generator().manual_seed(0))
+    marked[:, :, :, 20:28, 6:14] = 0.8
+    moved = marked[0].flip(3)
+    scores = []
+    for window in (1.0, 0.2):
+        settings = dataclasses.replace(SMALL, augment="none", window=window)
+        memory = patch.fit(list(marked), settings)
+        scores.append(memory.judge(moved).score - memory.judge(marked[0]).score)
+    assert scores[1] > scores[0] + 1
+
+
+def test_equal_seeds_give_equal_memories_and_chance_comes_from_nowhere_else(good: list[Tensor]) -> None:
+    torch.manual_seed(1)
+    one = patch.fit(good, dataclasses.replace(SMALL, keys=100), seed=3)
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    other = patch.fit(good, dataclasses.replace(SMALL, keys=100), seed=3)
+    assert torch.equal(before, torch.random.get_rng_state())
+    for name, tensor in one.tensors().items():
+        assert torch.equal(tensor, other.tensors()[name])
+
+
+def test_a_memory_comes_back_from_its_tensors(memory: patch.PatchMemory, good: list[Tensor]) -> None:
+    again = patch.load(memory.tensors(), SMALL, ())
+    assert again.judge(good[0]).score == memory.judge(good[0]).score
+    assert again.self_scores == pytest.approx(memory.self_scores)
+
+
+def test_a_descriptor_trained_on_the_good_comes_back_with_them(
+    good: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gestalt.nn.pretext.STEPS", 2)
+    settings = Memory(descriptors=("pair@64",), keys=100)
+    memory = patch.fit(good, settings, seed=2)
+    again = patch.load(memory.tensors(), settings, good, seed=2)
+    assert again.judge(good[1]).score == memory.judge(good[1]).score
+
+
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_stopped_and_resumed_it_is_the_same(
+    stop_after: int,
+    good: list[Tensor],
+    memory: patch.PatchMemory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls, original = 0, patch._remember
+
+    def counted(*given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > stop_after:
+            raise KeyboardInterrupt
+        return original(*given)
+
+    monkeypatch.setattr(patch, "_remember", counted)
+    plan = Plan(command="anomaly fit", engine="patch", preset="fast", seed=0, device="cpu", threads=1)
+    with contextlib.suppress(KeyboardInterrupt), Run.create(tmp_path / "run", plan, save_every_s=0) as run:
+        patch.fit(good, SMALL, run=run)
+        raise KeyboardInterrupt
+    calls = -99
+    with Run.open(tmp_path / "run") as run:
+        resumed = patch.fit(good, SMALL, run=run)
+    assert calls == -99 + len(SMALL.descriptors) - stop_after
+    for name, tensor in memory.tensors().items():
+        assert torch.equal(tensor, resumed.tensors()[name])
