@@ -1,0 +1,1 @@
+"""Defects found and located from a few good pictures, without examples of defects and without downloaded weights."""
