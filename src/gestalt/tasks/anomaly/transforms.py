@@ -21,10 +21,11 @@ Where this departs from the authors' published code, and the test of each:
 
 1. Transformations move whole pixels (test_transformations.py); those that are equal on the good pictures are dropped
    (test_grey_pictures_lose_the_grey_transformations).
-2. Batch normalisation, whose statistics mixed real and generated pictures in training and were running means
-   afterwards, gives way to one over the channels at each place. It has no statistics to mix: a critic's answer depends
-   on its 11x11 pixels alone, in any batch, and a batch in pieces is the batch (test_a_pixel_reaches_11_by_11_answers,
-   test_pieces_add_up).
+2. Batch normalisation judged pictures by running means over real and generated ones. Here each kind has batches of its
+   own in training, and a finished critic the exact moments of the transformed good pictures, so that its answer depends
+   on its 11x11 pixels alone, in any batch (test_settled_moments, test_a_pixel_reaches_11_by_11_answers,
+   test_batches_are_judged_as_single_pictures). Normalisation over the channels at each place, which needs no batch,
+   takes contrast out and was clearly worse on digits. Where a batch does not fit (`AT_ONCE`), every piece of it is one.
 3. Aspect ratios are kept: the short side runs through the ladder of sizes. A picture that is not larger than the finest
    level has no more levels than its ratio asks for (test_level_sides).
 4. Maps are aligned before the worst places are taken, so that a place votes once, and patches that a shift moved out of
@@ -74,34 +75,42 @@ AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 21}
 class Body(nn.Module):
     """Five 3x3 convolutions without padding: (B, C, H, W) -> (B, C', H - 10, W - 10), of any range.
 
-    The first four are followed by normalisation over the channels at each place, with learned scales and shifts, and
-    LeakyReLU(0.2).
+    The first four are followed by normalisation with learned scales and shifts, and LeakyReLU(0.2). In training mode
+    each channel is normalised over its batch; in evaluation mode by the moments that `settle` took.
 
     Args:
         channels_in, channels_out: C and C'.
         width: channels of the hidden layers.
-        generator: of the weights: convolutions N(0, 0.02), scales N(1, 0.02); biases and shifts are 0.
+        generator: of the weights: convolutions N(0, 0.02), scales N(1, 0.02); bias and shifts are 0. Only the last
+            convolution has a bias, since normalisation would take the others out again.
     """
+
+    means: Tensor
+    variances: Tensor
 
     def __init__(self, channels_in: int, channels_out: int, width: int, generator: Generator) -> None:
         super().__init__()
         counts = [channels_in, *[width] * (DEPTH - 1), channels_out]
         shapes = [(after, before, KERNEL, KERNEL) for before, after in zip(counts[:-1], counts[1:], strict=True)]
-        normal = [torch.randn(shape, generator=generator) for shape in shapes]
-        self.weights = nn.ParameterList(nn.Parameter(0.02 * weight) for weight in normal)
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(after)) for after in counts[1:])
-        scales = [1 + 0.02 * torch.randn(width, generator=generator) for _ in counts[1:-1]]
-        self.scales = nn.ParameterList(nn.Parameter(scale) for scale in scales)
-        self.shifts = nn.ParameterList(nn.Parameter(torch.zeros(width)) for _ in counts[1:-1])
+        self.weights = nn.ParameterList(0.02 * torch.randn(shape, generator=generator) for shape in shapes)
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+        self.scales = nn.Parameter(1 + 0.02 * torch.randn(DEPTH - 1, width, generator=generator))
+        self.shifts = nn.Parameter(torch.zeros(DEPTH - 1, width))
+        self.register_buffer("means", torch.zeros(DEPTH - 1, width))
+        self.register_buffer("variances", torch.ones(DEPTH - 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
-        x = x.contiguous(memory_format=torch.channels_last)
-        for n, (scale, shift) in enumerate(zip(self.scales, self.shifts, strict=True)):
-            x = F.conv2d(x, self.weights[n], self.biases[n]).permute(0, 2, 3, 1)
-            x = F.layer_norm(x, scale.shape, scale, shift, EPSILON)
-            x = F.leaky_relu(x, SLOPE).permute(0, 3, 1, 2)
-        return F.conv2d(x, self.weights[-1], self.biases[-1])
+        return F.conv2d(self.hidden(x, DEPTH - 1), self.weights[-1], self.bias)
+
+    def hidden(self, x: Tensor, depth: int) -> Tensor:
+        """What enters the convolution after `depth` others."""
+        for n in range(depth):
+            moments = (None, None) if self.training else (self.means[n], self.variances[n])
+            x = F.conv2d(x, self.weights[n])
+            x = F.batch_norm(x, *moments, self.scales[n], self.shifts[n], self.training, eps=EPSILON)
+            x = F.leaky_relu(x, SLOPE)
+        return x
 
 
 class Shots:
@@ -179,9 +188,7 @@ class TransformModel:
         maps = self._maps(image)
         scores = [worst_mean(a, self.settings.worst) for a in maps]
         rooms = [max(1 - ceiling, LEAST_ROOM) for ceiling in self.ceilings]
-        score = math.fsum(
-            (s - c) / room for s, c, room in zip(scores, self.ceilings, rooms, strict=True)
-        ) / len(rooms)
+        score = math.fsum((s - c) / room for s, c, room in zip(scores, self.ceilings, rooms, strict=True)) / len(rooms)
         whole = torch.zeros(1, 1, *image.shape[2:], device=image.device)
         for a, ceiling, room in zip(maps, self.ceilings, rooms, strict=True):
             # The frame, where no patch has its centre, is given what its nearest patch is: that one saw it.
@@ -235,9 +242,9 @@ def load(tensors: Mapping[str, Tensor], settings: Transforms) -> TransformModel:
         for n in range(len(model.sides)):
             start = f"critic.{n}."
             state = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-            d = Body(3, len(model.kept) + 1, len(state["scales.0"]), torch.Generator())
+            d = Body(3, len(model.kept) + 1, state["scales"].shape[1], torch.Generator())
             d.load_state_dict(state)
-            model.critics.append(d.requires_grad_(False).to(state["scales.0"].device))
+            model.critics.append(d.requires_grad_(False).eval().to(state["scales"].device))
     except (KeyError, IndexError, RuntimeError) as error:
         raise ValueError(f"these are not the weights of a model of transformations: {error}") from error
     return model
@@ -290,7 +297,9 @@ def transformed(x: Tensor, transformations: Sequence[Transformation]) -> Iterato
     is_square = x.shape[2] == x.shape[3]
     for odd in (0,) if is_square else (0, 1):
         places = [m for m, one in enumerate(transformations) if is_square or one.turns % 2 == odd]
-        for some in (places[begin : begin + count] for begin in range(0, len(places), count)):
+        # A piece is a batch to the normalisation, so each is a mixture of what the whole list has.
+        pieces = -(-len(places) // count)
+        for some in (places[first::pieces] for first in range(pieces)):
             yield torch.cat([transformations[m].apply(x) for m in some]), torch.tensor(some)
 
 
@@ -316,6 +325,20 @@ def naming_losses(
             # Slices instead of a map of targets: the gradient is the same on every run, on GPUs as well.
             parts = [part[:, m].sum() for part, m in zip(known.split(len(x)), right.tolist(), strict=True)]
             yield -torch.stack(parts).sum() / (answers * len(transformations))
+
+
+@torch.no_grad()
+def settled(d: Body, pictures: Sequence[Tensor], transformations: Sequence[Transformation]) -> Body:
+    """A copy of a critic with the moments of all transformations of the good pictures, (B, 3, H, W) each, to judge."""
+    d = copy.deepcopy(d).requires_grad_(False).eval()
+    for n in range(DEPTH - 1):
+        count, total, squares = 0, d.means[n].double() * 0, d.means[n].double() * 0
+        for batch in (batch for x in pictures for batch, _ in transformed(x, transformations)):
+            found = F.conv2d(d.hidden(batch, n), d.weights[n]).transpose(0, 1).flatten(1).double()
+            count, total, squares = count + found.shape[1], total + found.sum(1), squares + found.square().sum(1)
+        d.means[n] = total / count
+        d.variances[n] = squares / count - (total / count).square()
+    return d
 
 
 def anomaly_map(d: Body, x: Tensor, transformations: Sequence[Transformation]) -> Tensor:
@@ -364,9 +387,7 @@ def grouped(shots: Sequence[Tensor], sides: Sequence[int], seed: int) -> list[Sh
     ]
 
 
-def fit(
-    shots: Sequence[Tensor], settings: Transforms, *, seed: int = 0, run: NullRun = NullRun()
-) -> TransformModel:
+def fit(shots: Sequence[Tensor], settings: Transforms, *, seed: int = 0, run: NullRun = NullRun()) -> TransformModel:
     """Train all levels on the good pictures.
 
     Args:
@@ -406,7 +427,7 @@ def fit(
         if g is None or d is None or width != width_of(n - 1, settings):
             g, d = new_nets(width, len(model.kept), seeded(seed, n, 0), shots[0].device)
         fit_level(n, groups, model.transformations, generators, g, d, settings, seed=seed, run=run)
-        model.critics.append(copy.deepcopy(d).requires_grad_(False))
+        model.critics.append(settled(d, [group.levels[n] for group in groups], model.transformations))
         if settings.fakes:
             generators.append(copy.deepcopy(g).requires_grad_(False))
             with torch.no_grad():
@@ -443,6 +464,7 @@ def fit_level(
     *,
     seed: int,
     run: NullRun,
+    name: str = "level",
 ) -> None:
     """Train level n; then the nets are as training left them, and all groups have one sigma more."""
     weights_g, weights_d = list(g.parameters()), list(d.parameters())
@@ -454,7 +476,7 @@ def fit_level(
         for group, x, (q, _) in zip(groups, real, anchored, strict=True):
             lack = settings.noise * (x - q).abs().mean((1, 2, 3), keepdim=True)
             group.sigmas.append(torch.ones_like(lack) if n == 0 else lack)
-    for step in run.steps(f"level {n}", settings.iterations, state):
+    for step in run.steps(f"{name} {n}", settings.iterations, state):
         adam_d.param_groups[0]["lr"] = settings.lr * (1 if step < SLOWS_D else SLOWER)
         adam_g.param_groups[0]["lr"] = settings.lr * (1 if step < SLOWS_G else SLOWER)
         chance, terms = seeded(seed, n, step, 2), dict[str, Tensor]()
@@ -523,9 +545,9 @@ def check_on_held_out(
     alone = Transforms(**{**vars(settings), "fakes": 0.0, "iterations": settings.held_out, "turns": 1})
     g, d = new_nets(width_of(n, settings), len(kept), seeded(seed, n, 3), shots[0].device)
     groups = [Shots([0], [x], seed) for x in seen]
-    fit_level(0, groups, kept, [], g, d, alone, seed=seed, run=run)
+    fit_level(0, groups, kept, [], g, d, alone, seed=seed, run=run, name="held out, level")
     with torch.no_grad():
-        accuracy = named(d, unseen, kept)
+        accuracy = named(settled(d, seen, kept), unseen, kept)
     chance = 1 / len(kept)
     # Patches overlap, so only those that share no pixel count as trials.
     trials = max(1.0, len(kept) * unseen.shape[2:].numel() / (2 * MARGIN + 1) ** 2)
