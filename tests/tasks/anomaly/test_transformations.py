@@ -50,7 +50,7 @@ def test_shifts_are_whole_pixels_of_their_own_side_and_mirror_the_border(by):
 def test_the_way_back_is_exact_where_there_is_one(size):
     x = picture(*size)
     for one in listed("grey"):
-        y, valid = one.undo(one.apply(x), size), one.valid(*size, size)
+        y, valid = one.undo(one.apply(x), size), one.valid(size[0], size[1], size)
         assert torch.equal(y, x * valid)
         down, across = one.shift(size)
         assert float(valid.sum()) == (size[0] - abs(down)) * (size[1] - abs(across))

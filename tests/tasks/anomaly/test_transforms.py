@@ -274,7 +274,7 @@ def test_what_an_iteration_takes(shot: Tensor, monkeypatch):
 
 
 def test_noise_and_its_amplitudes(shot: Tensor):
-    (group,) = transforms.grouped([shot, shot.flip(3)], [16, 24], seed=0)
+    (group,) = transforms.grouped([transforms.in_levels(x, [16, 24]) for x in (shot, shot.flip(3))], seed=0)
     assert group.levels[1].shape == (2, 3, 24, 32)
     z = group.noise(0, seeded(0))
     assert torch.equal(z[:, 0], z[:, 2])
@@ -345,7 +345,7 @@ def test_ablations(shot: Tensor):
 
 def test_several_pictures_of_mixed_sizes(shot: Tensor):
     pictures = [shot, resize(shot, (40, 40)), shot.flip(3), resize(shot, (72, 96))]
-    groups = transforms.grouped(pictures, [16, 24], seed=0)
+    groups = transforms.grouped([transforms.in_levels(x, [16, 24]) for x in pictures], seed=0)
     assert [len(group.levels[0]) for group in groups] == [3, 1]
     model = transforms.fit(pictures, TINY)
     assert numbers(model).isfinite().all()

@@ -19,13 +19,14 @@ worst part of a_n.
 
 Where this departs from the authors' published code, and the test of each:
 
-1. Transformations move whole pixels (test_transformations.py); those that are equal on the good pictures are dropped
-   (test_grey_pictures_lose_the_grey_transformations).
+1. Transformations move whole pixels; those that are equal on the good pictures are dropped (test_transformations.py,
+   test_a_grey_picture_says_what_is_dropped).
 2. Batch normalisation judged pictures by running means over real and generated ones. Here each kind has batches of its
    own in training, and a finished critic the exact moments of the transformed good pictures, so that its answer depends
    on its 11x11 pixels alone, in any batch (test_settled_moments, test_a_pixel_reaches_11_by_11_answers,
    test_batches_are_judged_as_single_pictures). Normalisation over the channels at each place, which needs no batch,
-   takes contrast out and was clearly worse on digits. Where a batch does not fit (`AT_ONCE`), every piece of it is one.
+   takes contrast out and was clearly worse on digits. A batch has one shape, so good pictures of mixed shapes are
+   normalised apart in training; where it does not fit (`critics.AT_ONCE`), every piece of it is a batch.
 3. Aspect ratios are kept: the short side runs through the ladder of sizes. A picture that is not larger than the finest
    level has no more levels than its ratio asks for (test_level_sides).
 4. Maps are aligned before the worst places are taken, so that a place votes once, and patches that a shift moved out of
@@ -62,8 +63,11 @@ from gestalt.tasks.anomaly.transformations import Transformation, distinct, list
 BETAS, WIDEN_EVERY, SLOWS_D, SLOWS_G, SLOWER = (0.5, 0.999), 4, 500, 1000, 0.1
 """The learning rates of critic and generator are multiplied by `SLOWER` from these iterations on."""
 
-LOG_EVERY, NARROWEST, LEAST_ROOM = 20, 8, 0.05
-"""`NARROWEST`: long side over short side, above which a picture is a strip that levels cannot hold."""
+LOG_EVERY, NARROWEST = 20, 8
+"""Iterations between records; long side over short side from which on a picture is a strip."""
+
+LEAST_ROOM = 0.05
+"""Below this a level's room above the good pictures' score is not trusted: small differences would count too much."""
 
 
 class Shots:
@@ -152,12 +156,8 @@ class TransformModel:
     @torch.no_grad()
     def accuracy(self, image: Tensor) -> float:
         """Part of an image's patches, (1, 3, H, W) in [-1, 1], whose transformation is named; mean over levels."""
-        levels = zip(self.critics, self.levels(image), strict=True)
+        levels = zip(self.critics, in_levels(image, self.sides), strict=True)
         return math.fsum(named(d, x, self.transformations) for d, x in levels) / len(self.critics)
-
-    def levels(self, image: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) in [-1, 1] at the sizes of all levels."""
-        return [resize(image, size).clamp(-1, 1) for size in level_sizes(image.shape[2:], self.sides)]
 
     def calibrate(self, shots: Sequence[Tensor]) -> None:
         """Take the ceilings from the good pictures."""
@@ -167,7 +167,7 @@ class TransformModel:
     @torch.no_grad()
     def _maps(self, image: Tensor) -> list[Tensor]:
         """a_n of all levels."""
-        levels = zip(self.critics, self.levels(image), strict=True)
+        levels = zip(self.critics, in_levels(image, self.sides), strict=True)
         return [anomaly_map(d, x, self.transformations) for d, x in levels]
 
     def tensors(self) -> dict[str, Tensor]:
@@ -240,14 +240,23 @@ def level_sizes(size: Sequence[int], sides: Sequence[int]) -> list[Size]:
     return [(round(side * height / short), round(side * width / short)) for side in sides]
 
 
-def grouped(shots: Sequence[Tensor], sides: Sequence[int], seed: int) -> list[Shots]:
-    """The good pictures, those of one shape together."""
-    shapes: dict[tuple[Size, ...], list[int]] = {}
-    for number, shot in enumerate(shots):
-        shapes.setdefault(tuple(level_sizes(shot.shape[2:], sides)), []).append(number)
+def in_levels(image: Tensor, sides: Sequence[int]) -> list[Tensor]:
+    """(B, 3, H, W) in [-1, 1] at the sizes of all levels.
+
+    Raises:
+        ValueError: as `level_sizes`.
+    """
+    return [resize(image, size).clamp(-1, 1) for size in level_sizes(image.shape[2:], sides)]
+
+
+def grouped(pictures: Sequence[Sequence[Tensor]], seed: int) -> list[Shots]:
+    """The good pictures, given at all levels, (1, 3, H, W) each; those of one shape together."""
+    shapes: dict[tuple[torch.Size, ...], list[int]] = {}
+    for number, levels in enumerate(pictures):
+        shapes.setdefault(tuple(x.shape for x in levels), []).append(number)
     return [
-        Shots(numbers, [torch.cat([resize(shots[i], size) for i in numbers]).clamp(-1, 1) for size in sizes], seed)
-        for sizes, numbers in shapes.items()
+        Shots(numbers, [torch.cat(some) for some in zip(*(pictures[i] for i in numbers), strict=True)], seed)
+        for numbers in shapes.values()
     ]
 
 
@@ -272,7 +281,7 @@ def fit(shots: Sequence[Tensor], settings: Transforms, *, seed: int = 0, run: Nu
         if shot.ndim != 4 or shot.shape[:2] != (1, 3) or not shot.isfinite().all():
             raise ValueError(f"a good picture must be (1, 3, H, W) of finite numbers, got {tuple(shot.shape)}")
     sides = level_sides(settings)
-    groups = grouped(shots, sides, seed)
+    groups = grouped([in_levels(shot, sides) for shot in shots], seed)
     every = listed(settings.transformations)
     model = TransformModel(distinct([group.levels[-1] for group in groups], every), sides, settings)
     if len(model.kept) < min(2, len(every)):
@@ -335,6 +344,7 @@ def fit_level(
     adam_g, adam_d = (torch.optim.Adam(weights, settings.lr, BETAS, fused=True) for weights in (weights_g, weights_d))
     state: dict[str, Any] = {"generator": g, "critic": d, "g": adam_g, "d": adam_d}
     real = [group.levels[n] for group in groups]
+    anchored: list[tuple[Tensor, Tensor]] = []
     if settings.fakes:
         anchored = [_anchored(group, generators, n) for group in groups]
         for group, x, (q, _) in zip(groups, real, anchored, strict=True):
@@ -408,7 +418,7 @@ def check_on_held_out(
     settings, kept = model.settings, model.transformations
     alone = Transforms(**{**vars(settings), "fakes": 0.0, "iterations": settings.held_out, "turns": 1})
     g, d = new_nets(width_of(n, settings), len(kept), seeded(seed, n, 3), shots[0].device)
-    groups = [Shots([0], [x], seed) for x in seen]
+    groups = grouped([[x] for x in seen], seed)
     fit_level(0, groups, kept, [], g, d, alone, seed=seed, run=run, name="held out, level")
     with torch.no_grad():
         accuracy = named(settled(d, seen, kept), unseen, kept)
@@ -425,7 +435,7 @@ def check_on_held_out(
 
 def halves(shots: Sequence[Tensor], side: int) -> tuple[list[Tensor], Tensor]:
     """What to learn and what to be asked about, at a level of this short side, (1, 3, H, W) each."""
-    at = [resize(shot, level_sizes(shot.shape[2:], [side])[0]).clamp(-1, 1) for shot in shots]
+    at = [in_levels(shot, [side])[0] for shot in shots]
     if len(at) > 1:
         return at[:-1], at[-1]
     axis = 3 if at[0].shape[3] >= at[0].shape[2] else 2
