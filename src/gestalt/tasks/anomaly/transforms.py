@@ -407,13 +407,14 @@ def check_on_held_out(
 ) -> tuple[float, float]:
     """How well transformations of unseen good material are named: what the scores rest on.
 
-    A critic without generator learns the middle level of all pictures but the last, or of one half of a single one,
-    and is asked about the rest. Without success on that, anomalies are named no worse than good pictures.
+    A critic without generator learns the finest level of all pictures but the last, or of one half of a single one,
+    and is asked about the rest. Without success on that, anomalies are named no worse than good pictures. The half of
+    a small picture says little of others: on three crops of bricks of 48 pixels it was 0.20, 0.57 and 0.26.
 
     Returns:
         The accuracy, and what guessing gives.
     """
-    n = len(model.sides) // 2
+    n = len(model.sides) - 1
     seen, unseen = halves(shots, model.sides[n])
     settings, kept = model.settings, model.transformations
     alone = Transforms(**{**vars(settings), "fakes": 0.0, "iterations": settings.held_out, "turns": 1})
