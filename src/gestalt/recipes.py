@@ -240,6 +240,31 @@ def anomaly_patch(preset: str) -> anomaly.Memory:
     return choose(presets, preset)
 
 
+def anomaly_transforms(preset: str) -> anomaly.Transforms:
+    """Settings of the transformation-discriminating model.
+
+    fast     the default: 4 rotations, 5 levels up to 64 px, 200 iterations of one turn a level.
+    tiny     for tests: 24 px, 4 iterations a level.
+    paper-rgb      the published hyperparameters for colour: 54 transformations, 1,000 iterations of three turns a
+                   level, all patches count (AUROC at one shot 66.6 on Paris, 64.9 on CIFAR10); hours on a CPU.
+    paper-grey     for grey pictures: 42 transformations, 500 iterations (79.3 on MNIST, 83.9 on FashionMNIST).
+    paper-defects  for defects: 4 rotations, 2,000 iterations, the worst tenth of the patches counts (75.6 on MVTec; the
+                   paper takes a twentieth at one shot).
+
+    Raises:
+        ValueError: no such preset.
+    """
+    paper = anomaly.Transforms(widest=128, turns=3, transformations="rgb", iterations=1000, worst=1.0)
+    presets = {
+        "fast": anomaly.Transforms(),
+        "tiny": anomaly.Transforms(size=24, coarsest=16, finest=24, width=8, widest=8, iterations=4, held_out=4),
+        "paper-rgb": paper,
+        "paper-grey": dataclasses.replace(paper, transformations="grey", iterations=500),
+        "paper-defects": dataclasses.replace(paper, transformations="rotations", iterations=2000, worst=0.1),
+    }
+    return choose(presets, preset)
+
+
 def anomaly_score(preset: str) -> anomaly.Score:
     """Settings of judging pictures: fast, the default, and tiny are one.
 
