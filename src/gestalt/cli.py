@@ -135,7 +135,7 @@ COMMANDS: dict[str, Maker | Teller] = {
         module="gestalt.commands.anomaly",
         function="fit",
         inputs="Good",
-        recipes={"patch": "gestalt.recipes:anomaly_patch"},
+        recipes={"patch": "gestalt.recipes:anomaly_patch", "transforms": "gestalt.recipes:anomaly_transforms"},
     ),
     "anomaly score": Maker(
         summary="say of pictures whether they are anomalous, and where",

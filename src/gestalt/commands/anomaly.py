@@ -53,7 +53,7 @@ def fit(job: Job) -> Run:
     wanted = job.settings.shots or len(paths)
     if wanted > len(paths):
         raise ValueError(f"--shots {wanted} is more than the {len(paths)} good pictures in {job.inputs.good}")
-    if job.settings.features:
+    if job.options.engine == "patch" and job.settings.features:
         patch.describers(job.settings, ())  # refuses a network that is not there before there is a run
     drawn = dataset.draw(paths, wanted, job.options.seed) if wanted < len(paths) else paths
     shots, skipped = read_all(drawn)

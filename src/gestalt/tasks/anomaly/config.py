@@ -195,7 +195,7 @@ class Score:
             raise ValueError(f"--sensitivity must lie between 0 and 1, got {self.sensitivity}")
 
 
-SCORERS = ("patch", "transforms", "fused", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
+SCORERS = ("patch", "transforms", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +203,7 @@ class Test:
     """Settings of measuring scorers on a data set."""
 
     scorers: tuple[str, ...] = ("patch", "neighbour", "pixels", "brightness")
-    """What is measured: patch, transforms or fused; the nulls neighbour (7x7 patches), pixels (32x32 px) and
+    """What is measured: patch and transforms; the nulls neighbour (7x7 patches), pixels (32x32 px) and
     brightness; geom, deepsvdd and patchsvdd, published before."""
 
     shots: tuple[int, ...] = (1, 5, 10)

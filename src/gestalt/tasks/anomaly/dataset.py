@@ -159,8 +159,8 @@ def read_mask(path: AnyPath, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Where a defect is.
 
     Args:
-        path: a picture that is black where there is none; every other value counts, so masks that were saved as JPEG
-            grow by its noise.
+        path: a picture that is white where it is and black elsewhere; from half grey on it counts, so that the noise of
+            masks that were saved as JPEG does not.
         size: (H, W) of the picture that it belongs to.
 
     Returns:
@@ -169,7 +169,7 @@ def read_mask(path: AnyPath, size: tuple[int, int]) -> NDArray[np.bool_]:
     Raises:
         ValueError: the mask cannot be read or has another size.
     """
-    mask = (image.read(path)[0] > -1).any(dim=0).numpy()
+    mask = (image.read(path)[0] > 0).any(dim=0).numpy()
     if mask.shape != tuple(size):
         (height, width), (of_height, of_width) = mask.shape, size
         raise ValueError(

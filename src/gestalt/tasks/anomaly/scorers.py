@@ -1,19 +1,16 @@
 """Every way to find defects that `anomaly test` can measure, in one table: ours, the nulls, what came before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
-from gestalt.run.service import NullRun
-from gestalt.tasks.anomaly import patch
-from gestalt.tasks.anomaly.config import DeepSvdd, Geom, Memory, PatchSvdd, Test
+from gestalt.tasks.anomaly import patch, transforms
+from gestalt.tasks.anomaly.config import DeepSvdd, Geom, Memory, PatchSvdd, Test, Transforms
 from gestalt.tasks.anomaly.deepsvdd import fit_deepsvdd
 from gestalt.tasks.anomaly.evaluate import Fit
 from gestalt.tasks.anomaly.geom import fit_geom
 from gestalt.tasks.anomaly.nulls import fit_brightness, fit_patches, fit_pixels
 from gestalt.tasks.anomaly.patchsvdd import fit_patchsvdd
-from gestalt.tasks.anomaly.scorer import Scorer
 
 NULLS = ("neighbour", "pixels", "brightness")
 """Scorers that every table has."""
@@ -22,24 +19,12 @@ NULLS = ("neighbour", "pixels", "brightness")
 def fits(settings: Test, device: torch.device) -> dict[str, Fit]:
     """How each scorer that the settings ask for is fitted, on a device, the nulls last."""
     memory = Memory(features=settings.features)
-
-    def by_patches(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
-        return patch.fit(shots, memory, seed=seed, run=run)
-
-    def by_geom(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
-        return fit_geom(shots, Geom(), seed=seed, run=run)
-
-    def by_deepsvdd(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
-        return fit_deepsvdd(shots, DeepSvdd(), seed=seed, run=run)
-
-    def by_patchsvdd(shots: Sequence[Tensor], seed: int, run: NullRun) -> Scorer:
-        return fit_patchsvdd(shots, PatchSvdd(), seed=seed, run=run)
-
     every: Mapping[str, Fit] = {
-        "patch": by_patches,
-        "geom": by_geom,
-        "deepsvdd": by_deepsvdd,
-        "patchsvdd": by_patchsvdd,
+        "patch": lambda shots, seed, run: patch.fit(shots, memory, seed=seed, run=run),
+        "transforms": lambda shots, seed, run: transforms.fit(shots, Transforms(), seed=seed, run=run),
+        "geom": lambda shots, seed, run: fit_geom(shots, Geom(), seed=seed, run=run),
+        "deepsvdd": lambda shots, seed, run: fit_deepsvdd(shots, DeepSvdd(), seed=seed, run=run),
+        "patchsvdd": lambda shots, seed, run: fit_patchsvdd(shots, PatchSvdd(), seed=seed, run=run),
         "neighbour": lambda shots, _seed, _run: fit_patches(shots),
         "pixels": lambda shots, _seed, _run: fit_pixels(shots, 32),
         "brightness": lambda shots, _seed, _run: fit_brightness(shots),
