@@ -67,6 +67,18 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "generate retarget": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate inpaint": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate collage": ["--help", *NEW_FLAGS, *RUN_FLAGS],
+    "anomaly fit": [
+        *("--help", "--shots", "--false-alarms", "--descriptors", "--features", "--features-size", "--layers"),
+        *("--augment", "--window", "--keys", "--dims", "--worst"),
+        *RUN_FLAGS,
+    ],
+    "anomaly fit --engine transforms": [
+        *("--help", "--shots", "--false-alarms", "--transformations", "--size", "--coarsest", "--finest", "--ratio"),
+        *("--width", "--widest", "--iterations", "--turns", "--lr", "--alpha", "--fakes", "--noise", "--worst"),
+        *("--held-out", *RUN_FLAGS),
+    ],
+    "anomaly score": ["--help", "--sensitivity", "--fail-on-anomaly", "--no-images", *RUN_FLAGS],
+    "anomaly test": ["--help", "--scorers", "--shots", "--draws", "--features", *RUN_FLAGS],
     "study vae-levels": [
         *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
         *("--width", "--latent", "--vae-steps", "--gan-steps", "--kl"),

@@ -11,6 +11,8 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     make_samples              new clips or pictures from one, by patches
     train_vaegan, train_singan    a model of one clip or picture, which draws samples of any size
     generate_patch, generate_vaegan, generate_singan  settings of these, by preset
+    fit_anomaly               learn from a few good pictures what is good; its scorer judges others
+    anomaly_patch, anomaly_transforms  settings of either way to do so, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -22,11 +24,20 @@ if TYPE_CHECKING:
     from gestalt.media.image import write as write_image
     from gestalt.media.video import VideoStream, read_clip
     from gestalt.media.video_writer import VideoWriter
-    from gestalt.recipes import analogy_pair, analogy_patch, generate_patch, generate_singan, generate_vaegan
+    from gestalt.recipes import (
+        analogy_pair,
+        analogy_patch,
+        anomaly_patch,
+        anomaly_transforms,
+        generate_patch,
+        generate_singan,
+        generate_vaegan,
+    )
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
     from gestalt.tasks.analogy.pair import make as train_analogy
     from gestalt.tasks.analogy.patch import make as make_analogy
+    from gestalt.tasks.anomaly.model import fit as fit_anomaly
     from gestalt.tasks.generate.patch import make as make_samples
     from gestalt.tasks.generate.singan import fit as train_singan
     from gestalt.tasks.generate.vaegan import fit as train_vaegan
@@ -38,6 +49,9 @@ __all__ = [
     "VideoWriter",
     "analogy_pair",
     "analogy_patch",
+    "anomaly_patch",
+    "anomaly_transforms",
+    "fit_anomaly",
     "generate_patch",
     "generate_singan",
     "generate_vaegan",
@@ -58,6 +72,9 @@ _HOMES = {
     "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
     "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
+    "anomaly_patch": ("gestalt.recipes", "anomaly_patch"),
+    "anomaly_transforms": ("gestalt.recipes", "anomaly_transforms"),
+    "fit_anomaly": ("gestalt.tasks.anomaly.model", "fit"),
     "generate_patch": ("gestalt.recipes", "generate_patch"),
     "generate_singan": ("gestalt.recipes", "generate_singan"),
     "generate_vaegan": ("gestalt.recipes", "generate_vaegan"),

@@ -89,11 +89,45 @@ _PATCH_DISTRIBUTIONS = """\
   year      = {2022}
 }"""
 
+_TRANSFORMATIONS = """\
+@inproceedings{sheynin2021hierarchical,
+  title     = {A Hierarchical Transformation-Discriminating Generative Model for Few Shot Anomaly Detection},
+  author    = {Sheynin, Shelly and Benaim, Sagie and Wolf, Lior},
+  booktitle = {International Conference on Computer Vision (ICCV)},
+  year      = {2021}
+}"""
+
+_PATCH_MEMORY = """\
+@inproceedings{roth2022towards,
+  title     = {Towards Total Recall in Industrial Anomaly Detection},
+  author    = {Roth, Karsten and Pemula, Latha and Zepeda, Joaquin and Sch\\"olkopf, Bernhard and Brox, Thomas and
+               Gehler, Peter},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2022}
+}"""
+
+_TURNED_COPIES = """\
+@inproceedings{damm2025anomalydino,
+  title     = {{AnomalyDINO}: Boosting Patch-Based Few-Shot Anomaly Detection with {DINOv2}},
+  author    = {Damm, Simon and Laszkiewicz, Mike and Lederer, Johannes and Fischer, Asja},
+  booktitle = {Winter Conference on Applications of Computer Vision (WACV)},
+  year      = {2025}
+}"""
+
+_GRADIENTS = """\
+@inproceedings{dalal2005histograms,
+  title     = {Histograms of Oriented Gradients for Human Detection},
+  author    = {Dalal, Navneet and Triggs, Bill},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2005}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
     "analogy": (
         *(_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
         *(_NEURAL_STYLE, _DEEP_ANALOGY, _CYCLEGAN, _PATCH_DISTRIBUTIONS),
     ),
+    "anomaly": (_TRANSFORMATIONS, _PATCH_MEMORY, _TURNED_COPIES, _GRADIENTS),
     "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
 }
 """BibTeX entries of each task, the task's own paper first."""
@@ -115,6 +149,14 @@ LINES: dict[str, tuple[str, ...]] = {
         "ICCV 2017.",
         "Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks. CVPR 2016.",
         "Elnekave, Weiss: Generating Natural Images with Direct Patch Distributions Matching. ECCV 2022.",
+    ),
+    "anomaly": (
+        "Sheynin, Benaim, Wolf: A Hierarchical Transformation-Discriminating Generative Model for Few Shot Anomaly "
+        "Detection. ICCV 2021.",
+        "Roth, Pemula, Zepeda, Schoelkopf, Brox, Gehler: Towards Total Recall in Industrial Anomaly Detection. "
+        "CVPR 2022.",
+        "Damm, Laszkiewicz, Lederer, Fischer: AnomalyDINO: Boosting Patch-Based Few-Shot Anomaly Detection with "
+        "DINOv2. WACV 2025.",
     ),
     "generate": (
         "Gur, Benaim, Wolf: Hierarchical Patch VAE-GAN: Generating Diverse Videos from a Single Sample. NeurIPS 2020.",

@@ -33,7 +33,7 @@ class Learned:
 class Memory(Learned):
     """Settings of the patch memory."""
 
-    descriptors: tuple[str, ...] = ("raw@48", "gradient@128", "gabor@128")
+    descriptors: tuple[str, ...] = ("gradient@128", "gabor@128")
     """NAME@SIZE of what describes the places of a picture: raw, colour, gradient, gabor, random or pair, at a long side
     of SIZE pixels."""
 
