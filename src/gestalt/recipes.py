@@ -225,7 +225,7 @@ def generate_edit(preset: str) -> generate.Edit:
 def anomaly_patch(preset: str) -> anomaly.Memory:
     """Settings of the patch memory for defects.
 
-    fast     the default: gradients and Gabor filters, copies in all eight ways.
+    fast     the default: gradients and Gabor filters, and copies in all ways that look as good.
     aligned  for parts that always lie alike: no copies, and places are compared within a tenth of the picture.
     tiny     for tests: one descriptor at 32 px.
 

@@ -15,7 +15,7 @@ from gestalt.run.folder import Plan, Run
 from gestalt.tasks.anomaly import patch
 from gestalt.tasks.anomaly.config import Memory
 
-SMALL = Memory(descriptors=("raw@48", "gradient@64"), keys=1500)
+SMALL = Memory(descriptors=("gradient@64", "gabor@64"), keys=1500)
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +144,14 @@ def test_stopped_and_resumed_it_is_the_same(
     assert calls == -99 + len(SMALL.descriptors) - stop_after
     for name, tensor in memory.tensors().items():
         assert torch.equal(tensor, resumed.tensors()[name])
+
+
+def test_copies_are_taken_that_look_as_good() -> None:
+    """Streaks may be mirrored and stood on their head, and not turned by 90 degrees; dots may be anything."""
+    chance = torch.Generator().manual_seed(0)
+    dots = [torch.nn.functional.avg_pool2d(torch.randn(1, 3, 66, 66, generator=chance), 3, 1) for _ in range(3)]
+    streaks = [0.4 * torch.randn(1, 3, 1, 64, generator=chance).expand(-1, -1, 64, -1) for _ in range(3)]
+    for pictures, expected in ((dots, 8), (streaks, 4)):
+        descriptor = patch.describers(Memory(descriptors=("gradient@64",)), ())[0]
+        upright, *copies = (patch._described(descriptor, pictures, turn) for turn in patch.TURNS["auto"])
+        assert 1 + len(patch.as_usual(upright, copies, SMALL, 0)) == expected

@@ -47,9 +47,10 @@ class Memory(Learned):
     layers: tuple[str, ...] = ()
     """Layers of that network; none takes two in its middle."""
 
-    augment: Literal["dihedral", "mirrored", "none"] = "dihedral"
-    """Copies of the good pictures that are good, too: turned and mirrored in all eight ways, mirrored and upside down
-    in four, or none, for parts that always lie alike."""
+    augment: Literal["auto", "dihedral", "mirrored", "none"] = "auto"
+    """Copies of the good pictures that are good, too: turned and mirrored in all eight ways (dihedral), mirrored and
+    upside down (mirrored), none, for parts that always lie alike, or those of the eight ways in which the good pictures
+    are as near to each other as upright (auto)."""
 
     window: float = 1.0
     """Part of the picture's sides within which a place is compared, for parts that always lie alike; 1 is all of it."""

@@ -1,9 +1,9 @@
 """Defects by patch memory: a place is strange when no place of the good pictures looks like it. Nothing is trained.
 
-Every good picture, and its mirrored and turned copies, is described place by place by several descriptors
-(`descriptors`); each descriptor has a bank (`patchwork.bank`). A place's distance d to the nearest key of a bank is
-measured by what good places have: those of each good picture, compared with the keys of the others only, have mean m
-and deviation s, and
+Every good picture, and those of its mirrored and turned copies that look as good, is described place by place by
+several descriptors (`descriptors`); each descriptor has a bank (`patchwork.bank`). A place's distance d to the nearest
+key of a bank is measured by what good places have: those of each good picture, compared with the keys of the others
+only, have mean m and deviation s, and
 
     z = (d - m) / s
 
@@ -20,9 +20,9 @@ References:
 """
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,8 +38,15 @@ from gestalt.tasks.anomaly.scorer import Judged, top_mean
 SMOOTH = 1 / 64
 """Deviation of the Gaussian that smooths a map, as a part of its long side: 4 pixels of 256."""
 
+AS_USUAL = 0.35
+"""Deviations by which a copy's places may be farther from the good pictures than these are from each other, on average;
+measured on good pictures alone, what may be turned has 0 to 0.25, and what may not 0.5 to 2.7."""
+
+_ALL_TURNS = [(turn, mirror) for mirror in (False, True) for turn in range(4)]
+
 TURNS = {
-    "dihedral": [(turn, mirror) for mirror in (False, True) for turn in range(4)],
+    "auto": _ALL_TURNS,
+    "dihedral": _ALL_TURNS,
     "mirrored": [(0, False), (0, True), (2, False), (2, True)],
     "none": [(0, False)],
 }
@@ -155,29 +162,66 @@ def _remember(
     descriptor: Descriptor, shots: Sequence[Tensor], settings: Memory, seed: int
 ) -> tuple[Remembered, list[float]]:
     """The bank of a descriptor, and the scores of the good pictures by it."""
-    described, groups = [], []
-    for n, shot in enumerate(shots):
-        for picture, parts in turned(shot, groups_of(n, shot, len(shots)), settings.augment):
-            map_ = descriptor(picture)
-            described.append(map_)
-            groups.append(F.interpolate(parts, map_.shape[2:], mode="nearest")[0, 0].long())
-    bank = gather(described, groups, most=settings.keys, dims=settings.dims, seed=seed)
-    copies = len(TURNS[settings.augment])
-    upright = [(map_, own) for map_, own in zip(described[::copies], groups[::copies], strict=True)]
-    found = [bank.distances(map_, window=settings.window, groups=own) for map_, own in upright]
-    usual = torch.cat([distances.flatten() for distances in found])
-    usual = usual[usual.isfinite()]
+    upright = _described(descriptor, shots, (0, False))
+    copies = [_described(descriptor, shots, turn) for turn in TURNS[settings.augment][1:]]
+    if settings.augment == "auto":
+        copies = as_usual(upright, copies, settings, seed)
+    everything = [one for part in (upright, *copies) for one in part]
+    maps, groups = [one.map for one in everything], [one.groups for one in everything]
+    bank = gather(maps, groups, most=settings.keys, dims=settings.dims, seed=seed)
+    found = [bank.distances(one.map, window=settings.window, groups=one.groups) for one in upright]
+    usual = _finite(found)
     if not len(usual):  # a window so small that the halves of one picture do not meet
-        usual = torch.cat([bank.distances(map_, window=settings.window).flatten() for map_, _ in upright])
+        usual = _finite([bank.distances(one.map, window=settings.window) for one in upright])
     mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + 1e-6
     scores = []
-    for distances, (_, own) in zip(found, upright, strict=True):
+    for distances, one in zip(found, upright, strict=True):
         z = (distances - mean) / deviation
-        for group in own.unique():
-            inside = z[own == group]
-            inside = inside[inside.isfinite()]
+        for group in one.groups.unique():
+            inside = _finite([z[one.groups == group]])
             scores.append(top_mean(inside, settings.worst) if len(inside) else 0.0)
     return Remembered(descriptor, bank, mean, deviation), scores
+
+
+class Described(NamedTuple):
+    """The descriptors of a good picture or a copy of it, (1, C, h, w), and of which group each place is, (h, w)."""
+
+    map: Tensor
+    groups: Tensor
+
+
+def _described(descriptor: Descriptor, shots: Sequence[Tensor], turn: tuple[int, bool]) -> list[Described]:
+    """Every good picture after so many quarter turns, mirrored first or not."""
+    found = []
+    for n, shot in enumerate(shots):
+        picture, groups = (turned(x, *turn) for x in (shot, groups_of(n, shot, len(shots))))
+        map_ = descriptor(picture)
+        found.append(Described(map_, F.interpolate(groups, map_.shape[2:], mode="nearest")[0, 0].long()))
+    return found
+
+
+def as_usual(
+    upright: list[Described], copies: list[list[Described]], settings: Memory, seed: int
+) -> list[list[Described]]:
+    """The copies whose places are about as far from the upright places of other pictures as upright ones are.
+
+    So the streaks of a brushed surface are remembered the way they run, and a cookie any way round.
+    """
+    maps, groups = [one.map for one in upright], [one.groups for one in upright]
+    bank = gather(maps, groups, most=settings.keys, dims=settings.dims, seed=seed)
+
+    def far(described: list[Described]) -> Tensor:
+        return _finite([bank.distances(one.map, window=settings.window, groups=one.groups) for one in described])
+
+    own = far(upright)
+    limit = own.mean() + AS_USUAL * own.std(correction=0)
+    return [copy for copy in copies if bool(far(copy).mean() <= limit)]
+
+
+def _finite(distances: list[Tensor]) -> Tensor:
+    """All distances as one row, without those of places that had nothing to be compared with."""
+    row = torch.cat([some.flatten() for some in distances])
+    return row[row.isfinite()]
 
 
 def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
@@ -189,10 +233,9 @@ def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
     return groups
 
 
-def turned(picture: Tensor, parts: Tensor, augment: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """The copies of a picture that are remembered, the picture itself first, each with its parts turned alike."""
-    for turn, is_mirrored in TURNS[augment]:
-        yield tuple(torch.rot90(x.flip(3) if is_mirrored else x, turn, (2, 3)) for x in (picture, parts))  # type: ignore[misc]
+def turned(picture: Tensor, turn: int, is_mirrored: bool) -> Tensor:
+    """(1, C, H, W) after so many quarter turns, mirrored first or not."""
+    return torch.rot90(picture.flip(3) if is_mirrored else picture, turn, (2, 3))
 
 
 def smoothed(map_: Tensor) -> Tensor:
