@@ -42,6 +42,9 @@ AS_USUAL = 0.35
 """Deviations by which a copy's places may be farther from the good pictures than these are from each other, on average;
 measured on good pictures alone, what may be turned has 0 to 0.25, and what may not 0.5 to 2.7."""
 
+FEW = 1000
+"""Keys that are enough to see that."""
+
 _ALL_TURNS = [(turn, mirror) for mirror in (False, True) for turn in range(4)]
 
 TURNS = {
@@ -208,7 +211,7 @@ def as_usual(
     So the streaks of a brushed surface are remembered the way they run, and a cookie any way round.
     """
     maps, groups = [one.map for one in upright], [one.groups for one in upright]
-    bank = gather(maps, groups, most=settings.keys, dims=settings.dims, seed=seed)
+    bank = gather(maps, groups, most=min(settings.keys, FEW), dims=settings.dims, seed=seed)
 
     def far(described: list[Described]) -> Tensor:
         return _finite([bank.distances(one.map, window=settings.window, groups=one.groups) for one in described])
