@@ -337,6 +337,7 @@ def test_all_pairs_are_compared_and_no_finished_cell_is_made_again(
         for part, picture in zip(("one", "two"), pair, strict=True):
             shutil.copy(picture, tmp_path / "pairs" / name / f"{part}.png")
     argv = ["pairs", "--threads", "1", "--", "--preset", "tiny", "--quiet", "--methods", "histogram", "singan"]
+    argv += ["--direction", "both"]
     counted = Counted(monkeypatch)
     counted.breaks = {"b2a singan": KeyboardInterrupt()}
     with pytest.raises(SystemExit) as stop:

@@ -126,19 +126,28 @@ def test_more_shots_than_pictures_are_refused(shots):
 
 
 @pytest.mark.parametrize("kind", ["bool", "one", "colour", "wide"])
-def test_all_that_is_not_black_is_the_mask(tmp_path, kind):
+def test_all_that_is_marked_is_the_mask(tmp_path, kind):
     wanted = np.zeros((5, 7), bool)
     wanted[1:3, 2:6] = True
     values = {
         "bool": wanted,
         "one": wanted.astype(np.uint8),
-        "colour": np.dstack([wanted * 0, wanted * 0, wanted * 1]).astype(np.uint8),
+        "colour": np.dstack([wanted * 0, wanted * 0, wanted * 255]).astype(np.uint8),
         "wide": wanted.astype(np.uint16),
     }[kind]
     Image.fromarray(values).save(tmp_path / "mask.png")
     mask = read_mask(tmp_path / "mask.png", (5, 7))
     assert mask.dtype == bool
     assert np.array_equal(mask, wanted)
+
+
+def test_noise_of_a_mask_is_none_of_it(tmp_path):
+    noisy = np.random.default_rng(0).integers(0, 20, (5, 7)).astype(np.uint8)
+    Image.fromarray(noisy).save(tmp_path / "empty.png")
+    assert not read_mask(tmp_path / "empty.png", (5, 7)).any()
+    noisy[1:3, 2:6] = 240
+    Image.fromarray(noisy).save(tmp_path / "mask.png")
+    assert read_mask(tmp_path / "mask.png", (5, 7)).sum() == 8
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path):

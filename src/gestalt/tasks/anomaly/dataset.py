@@ -159,8 +159,8 @@ def read_mask(path: AnyPath, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Where a defect is.
 
     Args:
-        path: a picture that is white where it is and black elsewhere; from half grey on it counts, so that the noise of
-            masks that were saved as JPEG does not.
+        path: a picture that is black where there is none and white where it is; from half grey on it counts, so that
+            the noise of masks that were saved as JPEG does not. One whose largest level is 1 counts as 0 and 1.
         size: (H, W) of the picture that it belongs to.
 
     Returns:
@@ -169,7 +169,9 @@ def read_mask(path: AnyPath, size: tuple[int, int]) -> NDArray[np.bool_]:
     Raises:
         ValueError: the mask cannot be read or has another size.
     """
-    mask = (image.read(path)[0] > 0).any(dim=0).numpy()
+    levels = (image.read(path)[0].amax(dim=0) + 1) / 2
+    largest = float(levels.max())
+    mask = (levels > (largest / 2 if largest < 1.5 / 255 else 0.5)).numpy()
     if mask.shape != tuple(size):
         (height, width), (of_height, of_width) = mask.shape, size
         raise ValueError(
