@@ -159,7 +159,7 @@ def test_a_failing_method_leaves_its_reason_and_the_rest(
     rows = {row["method"]: row for row in table(run)}
     assert rows["sliced"]["note"] == "there is not enough memory for it"
     assert rows["style"]["note"].startswith("the weights of squeezenet are not here")
-    assert rows["singan"]["note"].startswith("the appearance is so small that SinGAN has one level")
+    assert rows["singan"]["note"].startswith("at this --size SinGAN has one level")
     assert [row["failed"] for row in rows.values()] == ["True", "True", "True", "False"]
     assert rows["style"]["coherence"] == ""
     assert float(rows["histogram"]["coherence"]) > 0

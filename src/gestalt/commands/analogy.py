@@ -113,8 +113,7 @@ def compare(job: Job) -> Run:
     from gestalt.studies import compare, methods
 
     settings = job.settings
-    if any(methods.METHODS[name].sees for name in settings.methods):
-        methods.check_features(settings.features)
+    methods.check_features(settings.features)
     (a, about_a), (b, about_b) = (read_frame(path, settings.size) for path in (job.inputs.a, job.inputs.b))
     a, b = (compare.working_size(image, settings) for image in (a, b))
     if job.inputs.pair_run is not None:

@@ -173,7 +173,7 @@ def compare(preset: str) -> Compare:
     """Settings of the comparison of all methods on one pair.
 
     fast  the default: 128 px; what is trained gets five minutes or more of one core, each.
-    long  the steps of each method's own default preset, SinGAN's as published: an hour on two cores.
+    long  the steps of each method's own default preset, and of SinGAN as many as published: an hour on two cores.
     tiny  for tests: 32 px, two steps of everything.
 
     Raises:

@@ -160,7 +160,7 @@ def _singan(given: Given, run: Timed) -> Made:
     clip = given.structure[:, :, None]
     sizes = follow_clip(clip.shape[2:], model.sizes)
     if len(sizes) < 2:
-        raise ValueError("the appearance is so small that SinGAN has one level, where nothing can enter")
+        raise ValueError("at this --size SinGAN has one level, where nothing can enter: take a larger one")
     results = {
         start: model.sample(sizes, seeded(given.seed, start), begin=clip, start=start)[:, :, 0]
         for start in range(1, len(sizes))
