@@ -16,8 +16,10 @@ def test_what_fits_passes_and_what_does_not_is_refused() -> None:
 
 
 def test_a_system_that_does_not_say_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="take less"):
+        memory.check(1e15, "take less")
     monkeypatch.setattr(memory, "total", lambda: None)
-    memory.check(1e15, "take less")
+    assert memory.check(1e15, "take less") is None
 
 
 @pytest.mark.parametrize("count", [10**15, 2**60])

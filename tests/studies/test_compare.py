@@ -268,6 +268,8 @@ def test_a_pair_network_of_other_pictures_is_refused(
     ):
         assert compare(given, "--pair-run", str(run), "--size", size) == 2
         assert word in capsys.readouterr().err
+    assert compare(pair, "--pair-run", str(trained), "--size", "32", "--methods", "histogram") == 2
+    assert "--pair-run is for the method pair" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

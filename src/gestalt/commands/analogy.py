@@ -114,6 +114,8 @@ def compare(job: Job) -> Run:
 
     settings = job.settings
     methods.check_features(settings.features)
+    if job.inputs.pair_run is not None and "pair" not in settings.methods:
+        raise ValueError("--pair-run is for the method pair, which --methods leaves out: add it there")
     (a, about_a), (b, about_b) = (read_frame(path, settings.size) for path in (job.inputs.a, job.inputs.b))
     a, b = (compare.working_size(image, settings) for image in (a, b))
     if job.inputs.pair_run is not None:

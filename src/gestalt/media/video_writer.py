@@ -241,10 +241,12 @@ class VideoWriter:
         """Ends the temporary file; where something has failed before, it will be removed, whole or not."""
         if self._sound is not None:
             self._sound.close()
+        from av.error import FFmpegError
+
         with quiet:
             try:
                 self._output.close()
-            except Exception:
+            except (FFmpegError, OSError):
                 if error is None:
                     raise
 

@@ -23,6 +23,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.fresh import fresh
 from gestalt.nn.trunks import Stage
 from gestalt.ops.chance import noise, seeded
 from gestalt.ops.stats import luminance
@@ -94,19 +95,13 @@ def _levels(chance: Generator) -> nn.Sequential:
         conv = nn.Conv2d(before, after, 3, stride=stride, padding=1, padding_mode="replicate")
         return conv, nn.LeakyReLU(0.1)
 
-    with torch.device("meta"):  # no numbers drawn from torch's global generator
+    def build() -> nn.Sequential:
         levels = [nn.Sequential(*convolution(3, WIDTHS[0], 1))]
         for before, after in itertools.pairwise(WIDTHS):
             levels.append(nn.Sequential(*convolution(before, after, 2), *convolution(after, after, 1)))
-        levels = nn.Sequential(*levels)
-    levels = levels.to_empty(device="cpu")
-    with torch.no_grad():
-        for weight in levels.parameters():
-            if weight.ndim > 1:
-                weight.normal_(0, (2 / weight[0].numel()) ** 0.5, generator=chance)
-            else:
-                weight.zero_()
-    return levels
+        return nn.Sequential(*levels)
+
+    return fresh(build, chance)
 
 
 def _crop(picture: Tensor, chance: Generator) -> Tensor:

@@ -107,3 +107,11 @@ def fit_long_side(size: Sequence[int], long_side: int) -> Size:
     if longest <= long_side:
         return tuple(size)
     return tuple(max(1, round(length * long_side / longest)) for length in size)
+
+
+def reduced(x: Tensor, long_side: int) -> Tensor:
+    """Reduce pictures (B, C, H, W) or clips (B, C, T, H, W) in [-1, 1] to a longest side in pixels, aspect kept.
+
+    Smaller ones stay as they are, and clips keep their frames.
+    """
+    return resize(x, (*x.shape[2:-2], *fit_long_side(x.shape[-2:], long_side))).clamp(-1, 1)

@@ -14,8 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from gestalt.media.sheet import contact_sheet
-from gestalt.ops.pyramid import fit_long_side
-from gestalt.ops.resize import resize
+from gestalt.ops.pyramid import reduced
 from gestalt.run.service import NullRun
 from gestalt.studies.cells import Cell, Shared, Timed, fill
 from gestalt.studies.config import Compare
@@ -30,7 +29,7 @@ COLUMNS: tuple[str, ...] = ("direction", "method", "label", *MEASURES, "seconds"
 
 def working_size(image: Tensor, settings: Compare) -> Tensor:
     """Reduce (1, 3, H, W) to the size that all methods work at, aspect kept."""
-    return resize(image, fit_long_side(image.shape[2:], settings.size)).clamp(-1, 1)
+    return reduced(image, settings.size)
 
 
 def make(

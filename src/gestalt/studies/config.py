@@ -1,10 +1,10 @@
 """Settings of the studies; no torch."""
 
-import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gestalt.recipes import choose
+from gestalt.settings import absolute
 from gestalt.tasks.generate.config import VaeGan
 
 
@@ -164,9 +164,7 @@ class Compare:
         for name in ("style", "deep"):
             if getattr(self, f"{name}_iterations") < 1:
                 raise ValueError(f"--{name}-iterations must be at least 1, got {getattr(self, f'{name}_iterations')}")
-        arch, _, file = self.features.partition(":")
-        if file:
-            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+        object.__setattr__(self, "features", absolute(self.features))
 
 
 def compare(preset: str) -> Compare:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from gestalt.drawn.parts import DEFECTS, Part, parts
 from gestalt.metrics.detection import auroc, pixel_auroc
+from gestalt.nn.fresh import fresh
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly import deepsvdd, geom, patchsvdd
@@ -22,7 +23,6 @@ from gestalt.tasks.anomaly.config import DeepSvdd, Geom, PatchSvdd
 from gestalt.tasks.anomaly.deepsvdd import fit_deepsvdd
 from gestalt.tasks.anomaly.geom import TRANSFORMATIONS, fit_geom, transformed
 from gestalt.tasks.anomaly.patchsvdd import DIRECTIONS, fit_patchsvdd
-from gestalt.tasks.anomaly.weights import fresh
 
 Fit = Callable[..., Any]
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from gestalt.settings import at_least
+
 
 @dataclass(frozen=True, kw_only=True)
 class Patch:
@@ -58,8 +60,8 @@ class Patch:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "size", "solve", "coarsest", "patch", "iterations")
-        _at_least(self, 0, "start", "guidance", "completeness")
+        at_least(self, 1, "size", "solve", "coarsest", "patch", "iterations")
+        at_least(self, 0, "start", "guidance", "completeness")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
 
@@ -141,8 +143,8 @@ class Pair:
             ValueError: one sentence naming the setting.
         """
         wholes = ("size", "coarsest", "width", "widest", "steps", "coarse_steps", "penalty_every", "samples")
-        _at_least(self, 1, *wholes)
-        _at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma")
+        at_least(self, 1, *wholes)
+        at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
         if self.width > self.widest:
@@ -173,7 +175,7 @@ class Apply:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 0, "start")
+        at_least(self, 0, "start")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +194,8 @@ class Style:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "iterations")
-        _at_least(self, 0, "content")
+        at_least(self, 1, "iterations")
+        at_least(self, 0, "content")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +218,7 @@ class DeepAnalogy:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "sweeps", "iterations")
+        at_least(self, 1, "sweeps", "iterations")
         if not -1 <= self.kept <= 1:
             raise ValueError(f"--kept must lie between -1 and 1, got {self.kept}")
 
@@ -258,8 +260,8 @@ class CycleGan:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "crop", "width", "blocks", "critic_layers", "steps")
-        _at_least(self, 0, "lambda_cycle", "identity", "pool")
+        at_least(self, 1, "crop", "width", "blocks", "critic_layers", "steps")
+        at_least(self, 0, "lambda_cycle", "identity", "pool")
         if self.crop % 4 or self.crop < 2 ** (self.critic_layers + 2):
             least = 2 ** (self.critic_layers + 2)
             raise ValueError(
@@ -298,15 +300,8 @@ class Sliced:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "coarsest", "patch", "projections", "steps")
+        at_least(self, 1, "coarsest", "patch", "projections", "steps")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
         if not 0 < self.lr < 1:
             raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
-
-
-def _at_least(settings: object, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if value != "auto" and not least <= value < float("inf"):
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")

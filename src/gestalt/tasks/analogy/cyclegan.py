@@ -26,6 +26,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.fresh import fresh
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.analogy.config import CycleGan
@@ -128,12 +129,14 @@ def fit(
         "a2b" and "b2a", for `translate`.
     """
     chance = seeded(seed)
-    with torch.device("meta"):  # no numbers drawn from torch's global generator
-        nets = nn.ModuleDict(
+
+    def build() -> nn.ModuleDict:
+        return nn.ModuleDict(
             {name: Translator(settings.width, settings.blocks) for name in ("a2b", "b2a")}
             | {name: Critic(settings.width, settings.critic_layers) for name in ("a", "b")}
         )
-    nets = _filled(nets, chance).to(a.device)
+
+    nets = fresh(build, chance, deviation=0.02).to(a.device)
     a2b, b2a, critic_a, critic_b = (nets[name] for name in ("a2b", "b2a", "a", "b"))
     weights = [*a2b.parameters(), *b2a.parameters()], [*critic_a.parameters(), *critic_b.parameters()]
     optimiser_g, optimiser_d = (torch.optim.Adam(some, settings.lr, BETAS) for some in weights)
@@ -200,15 +203,6 @@ def from_pool(pool: Tensor, newest: Tensor, step: int, chance: Generator) -> Ten
     former = pool[at : at + 1].clone()
     pool[at] = newest[0]
     return former
-
-
-def _filled(nets: nn.ModuleDict, chance: Generator) -> nn.ModuleDict:
-    """The networks with weights N(0, 0.02) and biases 0."""
-    nets = nets.to_empty(device="cpu")
-    with torch.no_grad():
-        for weight in nets.parameters():
-            weight.normal_(0, 0.02, generator=chance) if weight.ndim > 1 else weight.zero_()
-    return nets
 
 
 def _at_least(image: Tensor, side: int) -> Tensor:

@@ -45,7 +45,7 @@ from gestalt.nn.blocks import PatchNet
 from gestalt.nn.chain import BORDERS, Border, Chain
 from gestalt.ops.chance import noise, seeded
 from gestalt.ops.losses import between, gradient_penalty
-from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
+from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder, reduced
 from gestalt.ops.resize import resize
 from gestalt.run.device import Lanes
 from gestalt.run.service import NullRun
@@ -84,7 +84,7 @@ def width(n: int, settings: Pair) -> int:
 
 def working_size(image: Tensor, settings: Pair) -> Tensor:
     """Reduce (1, 3, H, W) to the size it is worked on at, aspect kept."""
-    return resize(image, fit_long_side(image.shape[2:], settings.size)).clamp(-1, 1)
+    return reduced(image, settings.size)
 
 
 def fit(

@@ -26,7 +26,7 @@ from torch import Tensor
 from gestalt.media.sheet import contact_sheet
 from gestalt.metrics.edges import edge_correlation
 from gestalt.ops import nearest
-from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder
+from gestalt.ops.pyramid import Size, fit_long_side, follow, ladder, reduced
 from gestalt.ops.resize import resize
 from gestalt.ops.stats import match_histogram
 from gestalt.patchwork.synthesis import Level, synthesize
@@ -45,7 +45,7 @@ GUIDANCES, STARTS, TRIAL = (0.6, 1.0, 1.6), (0, 2), 80
 
 def working_size(image: Tensor, settings: Patch) -> Tensor:
     """Reduce (1, 3, H, W) to the size it is worked on at, aspect kept."""
-    return resize(image, fit_long_side(image.shape[2:], settings.size)).clamp(-1, 1)
+    return reduced(image, settings.size)
 
 
 def level_sizes(structure: Tensor, settings: Patch) -> list[Size]:

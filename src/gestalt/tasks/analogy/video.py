@@ -34,7 +34,7 @@ from gestalt.media.sheet import contact_sheet
 from gestalt.media.video import Block, VideoStream
 from gestalt.media.video_writer import VideoWriter
 from gestalt.metrics.flicker import flicker, standing_still
-from gestalt.ops.pyramid import Size, fit_long_side
+from gestalt.ops.pyramid import Size, fit_long_side, reduced
 from gestalt.ops.resize import resize
 from gestalt.ops.stats import match_histogram
 from gestalt.run.service import NullRun
@@ -267,7 +267,7 @@ def _too_long() -> ValueError:
 def as_clip(frames: NDArray[np.uint8], size: int) -> Tensor:
     """uint8 (T, H, W, 3) -> (1, 3, T, h, w) in [-1, 1] with a long side of at most `size`."""
     clip = torch.from_numpy(frames).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
-    return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], size))).clamp(-1, 1)
+    return reduced(clip, size)
 
 
 def _windows(stream: Iterable[Block]) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64], bool]]:

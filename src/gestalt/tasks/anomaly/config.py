@@ -1,8 +1,9 @@
 """Settings of finding defects; no torch."""
 
-import os
 from dataclasses import dataclass
 from typing import Literal
+
+from gestalt.settings import absolute, at_least
 
 DESCRIPTORS = ("raw", "colour", "gradient", "gabor", "random", "pair")
 
@@ -92,9 +93,7 @@ class Memory(Learned):
         for name in ("keys", "dims"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name} must be at least 1, got {getattr(self, name)}")
-        arch, _, file = self.features.partition(":")
-        if file:
-            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+        object.__setattr__(self, "features", absolute(self.features))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +154,9 @@ class Transforms(Learned):
             ValueError: one sentence naming the setting.
         """
         super().__post_init__()
-        _at_least(self, 1, "width", "widest", "iterations", "turns")
-        _at_least(self, 11, "size", "coarsest", "finest")
-        _at_least(self, 0, "alpha", "fakes", "noise", "held_out")
+        at_least(self, 1, "width", "widest", "iterations", "turns")
+        at_least(self, 11, "size", "coarsest", "finest")
+        at_least(self, 0, "alpha", "fakes", "noise", "held_out")
         if not 0 < self.ratio < 1:
             raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
         if not 0 < self.worst <= 1:
@@ -234,9 +233,7 @@ class Test:
             )
         if self.draws < 1:
             raise ValueError(f"--draws must be at least 1, got {self.draws}")
-        arch, _, file = self.features.partition(":")
-        if file:
-            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+        object.__setattr__(self, "features", absolute(self.features))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,8 +264,8 @@ class Geom:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "width", "steps", "batch")
-        _at_least(self, 8, "size")
+        at_least(self, 1, "width", "steps", "batch")
+        at_least(self, 8, "size")
         _below_one(self, "lr", "shift")
 
 
@@ -306,9 +303,9 @@ class DeepSvdd:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "width", "features", "steps", "batch")
-        _at_least(self, 8, "size")
-        _at_least(self, 0, "decay")
+        at_least(self, 1, "width", "features", "steps", "batch")
+        at_least(self, 8, "size")
+        at_least(self, 0, "decay")
         _below_one(self, "lr", "shift")
 
 
@@ -346,18 +343,11 @@ class PatchSvdd:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        _at_least(self, 1, "size", "width", "features", "steps", "batch")
-        _at_least(self, 0, "neighbours")
+        at_least(self, 1, "size", "width", "features", "steps", "batch")
+        at_least(self, 0, "neighbours")
         _below_one(self, "lr")
         if self.patch < 8 or self.patch % 8:
             raise ValueError(f"--patch must be a multiple of 8, and at least 8, got {self.patch}")
-
-
-def _at_least(settings: object, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not least <= value < float("inf"):
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
 
 
 def _below_one(settings: object, *names: str) -> None:

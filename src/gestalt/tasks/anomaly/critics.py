@@ -134,12 +134,6 @@ def likelihood(logits: Tensor, m: int) -> Tensor:
     return named.softmax(1)[:, m : m + 1]
 
 
-def worst_mean(a: Tensor, part: float) -> float:
-    """Mean of the largest `part` of a map's values, at least of one."""
-    flat = a.flatten()
-    return float(flat.topk(max(1, int(part * len(flat)))).values.double().mean())
-
-
 def named(d: Body, x: Tensor, transformations: Sequence[Transformation]) -> float:
     """Part of the patches of all transformations of (B, 3, H, W) whose transformation has the largest P."""
     right, answers = 0.0, 0

@@ -26,12 +26,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.fresh import fresh
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import DeepSvdd
 from gestalt.tasks.anomaly.scorer import Judged, Scorer, even
-from gestalt.tasks.anomaly.weights import fresh
 
 NEAREST, VIEWS, LOG_EVERY = 0.1, 256, 20
 """How near to 0 a coordinate of the centre may be; shifted shots whose mean the centre is."""

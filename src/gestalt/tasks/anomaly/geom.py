@@ -26,12 +26,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.fresh import fresh
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Geom
 from gestalt.tasks.anomaly.scorer import Judged, Scorer, even
-from gestalt.tasks.anomaly.weights import fresh
 
 TRANSFORMATIONS = tuple(itertools.product((False, True), (-1, 0, 1), (-1, 0, 1), range(4)))
 """Flipped from left to right or not, moved down and to the right, turned by quarters: in this order."""

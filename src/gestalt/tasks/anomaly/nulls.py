@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from gestalt.ops.nearest import exact
 from gestalt.ops.patches import Patch, as_volume, fit
-from gestalt.ops.pyramid import fit_long_side
+from gestalt.ops.pyramid import reduced
 from gestalt.ops.resize import resize
 from gestalt.tasks.anomaly.scorer import Judged, Scorer, spread, top_mean
 
@@ -58,7 +58,7 @@ class _Patches(NamedTuple):
 
     def judge(self, image: Tensor) -> Judged:
         """See `Scorer.judge`; the map has each distance at the middle of its patch, and goes on as it is to borders."""
-        small = _reduced(image, self.size)
+        small = reduced(image, self.size)
         patch: Patch = fit((1, PATCH, PATCH), *(as_volume(x).shape[2:] for x in (small, *self.shots)))
         queries = as_volume(small)[0]
         fields = [exact(queries, as_volume(shot.to(image.device))[0], patch) for shot in self.shots]
@@ -103,11 +103,7 @@ def fit_patches(shots: Sequence[Tensor], size: int = 96) -> Scorer:
     Raises:
         ValueError: there is no shot.
     """
-    return _Patches(tuple(_reduced(x, size) for x in _some(shots)), size)
-
-
-def _reduced(image: Tensor, size: int) -> Tensor:
-    return resize(image, fit_long_side(image.shape[2:], size)).clamp(-1, 1)
+    return _Patches(tuple(reduced(x, size) for x in _some(shots)), size)
 
 
 def _some(shots: Sequence[Tensor]) -> Sequence[Tensor]:

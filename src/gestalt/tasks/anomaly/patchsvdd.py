@@ -30,13 +30,12 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.fresh import fresh
 from gestalt.ops.chance import noise, seeded
-from gestalt.ops.pyramid import fit_long_side
-from gestalt.ops.resize import resize
+from gestalt.ops.pyramid import reduced
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import PatchSvdd
 from gestalt.tasks.anomaly.scorer import Judged, Scorer, spread
-from gestalt.tasks.anomaly.weights import fresh
 
 DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 """Where p_d lies: down, right."""
@@ -88,7 +87,7 @@ class _Fitted(NamedTuple):
 
     def judge(self, image: Tensor) -> Judged:
         """See `Scorer.judge`."""
-        small = _reduced(image, self.size)
+        small = reduced(image, self.size)
         map_ = torch.ones_like(small[:, :1])
         for (side, encode), keys in zip(self.encoder.scales(), self.memory, strict=True):
             padded = _padded(small, side, side // 4)
@@ -115,7 +114,7 @@ def fit_patchsvdd(shots: Sequence[Tensor], settings: PatchSvdd, *, seed: int = 0
     """
     if not shots:
         raise ValueError("expected at least one good picture to learn from, got none")
-    small = [_reduced(shot, settings.size) for shot in shots]
+    small = [reduced(shot, settings.size) for shot in shots]
     encoder = fresh(lambda: Encoder(settings.patch, settings.width, settings.features), seeded(seed))
     encoder = encoder.to(small[0].device)
     roomy = [_padded(x, 4 * settings.patch, 1) for x in small]
@@ -190,7 +189,3 @@ def _padded(picture: Tensor, side: int, stride: int) -> Tensor:
     """Continued to the right and down until patches fit, and cover it in whole strides."""
     down, right = (max(0, side - length) or -(length - side) % stride for length in picture.shape[2:])
     return F.pad(picture, (0, right, 0, down), mode="replicate")
-
-
-def _reduced(image: Tensor, size: int) -> Tensor:
-    return resize(image, fit_long_side(image.shape[2:], size)).clamp(-1, 1)

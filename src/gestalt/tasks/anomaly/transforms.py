@@ -56,8 +56,8 @@ from gestalt.ops.pyramid import Size
 from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Transforms
-from gestalt.tasks.anomaly.critics import MARGIN, Body, anomaly_map, named, naming_losses, settled, worst_mean
-from gestalt.tasks.anomaly.scorer import Judged
+from gestalt.tasks.anomaly.critics import MARGIN, Body, anomaly_map, named, naming_losses, settled
+from gestalt.tasks.anomaly.scorer import Judged, top_mean
 from gestalt.tasks.anomaly.transformations import Transformation, distinct, listed
 
 BETAS, WIDEN_EVERY, SLOWS_D, SLOWS_G, SLOWER = (0.5, 0.999), 4, 500, 1000, 0.1
@@ -143,7 +143,7 @@ class TransformModel:
             ValueError: it is a strip.
         """
         maps = self._maps(image)
-        scores = [worst_mean(a, self.settings.worst) for a in maps]
+        scores = [top_mean(a, self.settings.worst) for a in maps]
         rooms = [max(1 - ceiling, LEAST_ROOM) for ceiling in self.ceilings]
         score = math.fsum((s - c) / room for s, c, room in zip(scores, self.ceilings, rooms, strict=True)) / len(rooms)
         whole = torch.zeros(1, 1, *image.shape[2:], device=image.device)
@@ -161,7 +161,7 @@ class TransformModel:
 
     def calibrate(self, shots: Sequence[Tensor]) -> None:
         """Take the ceilings from the good pictures."""
-        scores = [[worst_mean(a, self.settings.worst) for a in self._maps(shot)] for shot in shots]
+        scores = [[top_mean(a, self.settings.worst) for a in self._maps(shot)] for shot in shots]
         self.ceilings = [math.fsum(some) / len(shots) for some in zip(*scores, strict=True)]
 
     @torch.no_grad()

@@ -1,9 +1,10 @@
 """Settings of the engines that make new pictures and clips from one; standard library only."""
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Literal
+
+from gestalt.settings import absolute, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +18,8 @@ class Measured:
 
     def __post_init__(self) -> None:
         """Make FILE absolute, so that a run can be resumed from any folder."""
-        arch, _, file = (self.features or "").partition(":")
-        if file:
-            object.__setattr__(self, "features", f"{arch}:{os.path.abspath(os.path.expanduser(file))}")
+        if self.features is not None:
+            object.__setattr__(self, "features", absolute(self.features))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,8 @@ class Patch(Measured):
             ValueError: one sentence naming the setting.
         """
         super().__post_init__()
-        _at_least(self, 1, "samples", "coarsest", "shortest", "patch", "depth", "iterations")
-        _at_least(self, 0, "frames", "begin_s", "take", "noise", "bend", "heights", "completeness", "coarser")
+        at_least(self, 1, "samples", "coarsest", "shortest", "patch", "depth", "iterations")
+        at_least(self, 0, "frames", "begin_s", "take", "noise", "bend", "heights", "completeness", "coarser")
         _between(self, "ratio", "time_ratio")
         wanted_size(self.size)
 
@@ -177,8 +177,8 @@ class VaeGan(Measured):
         super().__post_init__()
         object.__setattr__(self, "rates", tuple(self.rates))  # from a file it comes as a list
         wholes = ("samples", "size", "coarsest", "vae_levels", "width", "latent", "vae_steps", "gan_steps", "batch")
-        _at_least(self, 1, *wholes, "penalty_every")
-        _at_least(self, 0, "begin_s", "take", "rec", "kl", "plateau")
+        at_least(self, 1, *wholes, "penalty_every")
+        at_least(self, 0, "begin_s", "take", "rec", "kl", "plateau")
         _between(self, "ratio", "lr")
         if not self.rates or min(self.rates) < 1 or list(self.rates) != sorted(self.rates, reverse=True):
             given = " ".join(map(str, self.rates))
@@ -253,8 +253,8 @@ class SinGan(Measured):
         """
         super().__post_init__()
         wholes = ("samples", "size", "coarsest", "shortest", "width", "widest", "steps", "turns", "penalty_every")
-        _at_least(self, 1, *wholes)
-        _at_least(self, 0, "begin_s", "take", "alpha", "plateau")
+        at_least(self, 1, *wholes)
+        at_least(self, 0, "begin_s", "take", "alpha", "plateau")
         _between(self, "ratio", "time_ratio", "lr")
         if not 0 <= self.average < 1:
             raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
@@ -287,8 +287,8 @@ class Sample(Measured):
             ValueError: one sentence naming the setting.
         """
         super().__post_init__()
-        _at_least(self, 1, "samples")
-        _at_least(self, 0, "frames")
+        at_least(self, 1, "samples")
+        at_least(self, 0, "frames")
         if self.size != 0:
             wanted_size(self.size)
         object.__setattr__(self, "box", tuple(self.box))
@@ -340,10 +340,3 @@ def _between(settings: object, *names: str) -> None:
         value = getattr(settings, name)
         if not 0 < value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {value}")
-
-
-def _at_least(settings: object, least: int, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not least <= value < float("inf"):
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")

@@ -18,8 +18,7 @@ from gestalt.metrics.diversity import diversity, novelty
 from gestalt.metrics.frechet import sifid, svfid
 from gestalt.nn.features import Features, load
 from gestalt.ops.nearest import exact, patchmatch
-from gestalt.ops.pyramid import fit_long_side
-from gestalt.ops.resize import resize
+from gestalt.ops.pyramid import reduced
 
 PATCH_SIDE = 43
 """Longest side in pixels at which patches are compared, exactly; it is that of the published comparison."""
@@ -126,4 +125,4 @@ def measure(samples: Sequence[Tensor], source: Tensor, frechet: Frechet | None =
 
 
 def _small(clip: Tensor) -> Tensor:
-    return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], PATCH_SIDE))).clamp(-1, 1)
+    return reduced(clip, PATCH_SIDE)

@@ -39,7 +39,7 @@ from torch.nn import functional as F
 
 from gestalt.ops import nearest
 from gestalt.ops.chance import seeded
-from gestalt.ops.pyramid import Size, fit_long_side, follow_clip, ladder_of_clip
+from gestalt.ops.pyramid import Size, follow_clip, ladder_of_clip, reduced
 from gestalt.ops.resize import resize
 from gestalt.patchwork.synthesis import Level, synthesize
 from gestalt.run.service import NullRun
@@ -57,7 +57,7 @@ def working_size(clip: Tensor, settings: Patch) -> Tensor:
     """Reduce (1, 3, T, H, W) to the size it is worked on at, aspect kept."""
     wanted = wanted_size(settings.size)
     longest = wanted if isinstance(wanted, int) else max(wanted)
-    return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], longest))).clamp(-1, 1)
+    return reduced(clip, longest)
 
 
 def sample_size(source: Sequence[int], settings: Patch) -> Size:

@@ -55,7 +55,7 @@ from gestalt.nn.blocks import PatchNet
 from gestalt.nn.chain import BORDERS, Chain
 from gestalt.ops.chance import noise, seeded
 from gestalt.ops.losses import between, gradient_penalty
-from gestalt.ops.pyramid import Size, fit_long_side, ladder_of_clip
+from gestalt.ops.pyramid import Size, ladder_of_clip, reduced
 from gestalt.ops.resize import resize
 from gestalt.run.device import Lanes
 from gestalt.run.service import NullRun
@@ -165,7 +165,7 @@ def level_sizes(size: Sequence[int], settings: SinGan) -> list[Size]:
 
 def working_size(clip: Tensor, settings: SinGan) -> Tensor:
     """Reduce (1, 3, T, H, W) to the size it is worked on at, aspect kept."""
-    return resize(clip, (clip.shape[2], *fit_long_side(clip.shape[3:], settings.size))).clamp(-1, 1)
+    return reduced(clip, settings.size)
 
 
 def width(n: int, settings: SinGan) -> int:

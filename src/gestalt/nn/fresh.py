@@ -1,4 +1,4 @@
-"""First weights of the networks that are trained on a few good pictures."""
+"""First weights of networks that are trained here."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,13 +9,14 @@ from torch import Generator, nn
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def fresh(build: Callable[[], Net], chance: Generator) -> Net:
+def fresh(build: Callable[[], Net], chance: Generator, *, deviation: float | None = None) -> Net:
     """A new network on the CPU, which draws from `chance` alone and nothing from torch's global generator.
 
     Args:
-        build: makes the network, of layers with weights of two or more axes (drawn as He et al. do for rectifiers),
-            and of scales and shifts that are called weight and bias (1 and 0).
+        build: makes the network, of layers with weights of two or more axes, and of scales and shifts that are called
+            weight and bias (1 and 0).
         chance: on the CPU.
+        deviation: of the weights N(0, deviation^2); None is (2 / fan-in)^(1/2), as He et al. have it for rectifiers.
 
     References:
         He, Zhang, Ren, Sun: Delving Deep into Rectifiers. ICCV 2015.
@@ -26,7 +27,7 @@ def fresh(build: Callable[[], Net], chance: Generator) -> Net:
     with torch.no_grad():
         for name, weight in net.named_parameters():
             if weight.ndim > 1:
-                weight.normal_(0, (2 / weight[0].numel()) ** 0.5, generator=chance)
+                weight.normal_(0, deviation or (2 / weight[0].numel()) ** 0.5, generator=chance)
             else:
                 weight.fill_(0.0 if name.endswith("bias") else 1.0)
     return net
