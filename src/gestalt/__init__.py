@@ -12,7 +12,7 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     train_vaegan, train_singan    a model of one clip or picture, which draws samples of any size
     generate_patch, generate_vaegan, generate_singan  settings of these, by preset
     fit_anomaly               learn from a few good pictures what is good; its scorer judges others
-    anomaly_patch, anomaly_transforms  settings of either way to do so, by preset
+    anomaly_patch, anomaly_transforms, anomaly_fused  settings of the ways to do so, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gestalt.recipes import (
         analogy_pair,
         analogy_patch,
+        anomaly_fused,
         anomaly_patch,
         anomaly_transforms,
         generate_patch,
@@ -49,6 +50,7 @@ __all__ = [
     "VideoWriter",
     "analogy_pair",
     "analogy_patch",
+    "anomaly_fused",
     "anomaly_patch",
     "anomaly_transforms",
     "fit_anomaly",
@@ -72,6 +74,7 @@ _HOMES = {
     "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
     "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
+    "anomaly_fused": ("gestalt.recipes", "anomaly_fused"),
     "anomaly_patch": ("gestalt.recipes", "anomaly_patch"),
     "anomaly_transforms": ("gestalt.recipes", "anomaly_transforms"),
     "fit_anomaly": ("gestalt.tasks.anomaly.model", "fit"),

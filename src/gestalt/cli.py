@@ -135,7 +135,11 @@ COMMANDS: dict[str, Maker | Teller] = {
         module="gestalt.commands.anomaly",
         function="fit",
         inputs="Good",
-        recipes={"patch": "gestalt.recipes:anomaly_patch", "transforms": "gestalt.recipes:anomaly_transforms"},
+        recipes={
+            "patch": "gestalt.recipes:anomaly_patch",
+            "transforms": "gestalt.recipes:anomaly_transforms",
+            "fused": "gestalt.recipes:anomaly_fused",
+        },
     ),
     "anomaly score": Maker(
         summary="say of pictures whether they are anomalous, and where",

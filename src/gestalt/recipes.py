@@ -225,7 +225,7 @@ def generate_edit(preset: str) -> generate.Edit:
 def anomaly_patch(preset: str) -> anomaly.Memory:
     """Settings of the patch memory for defects.
 
-    fast     the default: gradients and Gabor filters, and copies in all ways that look as good.
+    fast     the default: gradients at two scales and Gabor filters, and copies in all ways that look as good.
     aligned  for parts that always lie alike: no copies, and places are compared within a tenth of the picture.
     tiny     for tests: one descriptor at 32 px.
 
@@ -261,6 +261,22 @@ def anomaly_transforms(preset: str) -> anomaly.Transforms:
         "paper-rgb": paper,
         "paper-grey": dataclasses.replace(paper, transformations="grey", iterations=500),
         "paper-defects": dataclasses.replace(paper, transformations="rotations", iterations=2000, worst=0.1),
+    }
+    return choose(presets, preset)
+
+
+def anomaly_fused(preset: str) -> anomaly.Fused:
+    """Settings of the patch memory and the transformation-discriminating model together.
+
+    fast  the default: each as it is alone, and two more models for the scores of good pictures.
+    tiny  for tests: one descriptor at 32 px, 4 iterations a level up to 25 px.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": anomaly.Fused(),
+        "tiny": anomaly.Fused(descriptors=("gradient@32",), finest=25, iterations=4),
     }
     return choose(presets, preset)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gestalt.patchwork.bank import components, farthest, from_tensors, gather, places, tensors
+from gestalt.patchwork.bank import Bank, components, farthest, from_tensors, gather, places, tensors
 
 
 def maps(count: int, channels: int = 5, size: tuple[int, int] = (6, 7), seed: int = 0) -> list[Tensor]:
@@ -12,47 +12,64 @@ def maps(count: int, channels: int = 5, size: tuple[int, int] = (6, 7), seed: in
     return [torch.randn(1, channels, *size, generator=chance) + n for n in range(count)]
 
 
-def groups(described: list[Tensor]) -> list[Tensor]:
-    return [torch.full(map_.shape[2:], n) for n, map_ in enumerate(described)]
+def flat(map_: Tensor) -> Tensor:
+    return map_[0].flatten(1).T
+
+
+def bank_of(described: list[Tensor], most: int = 10_000, dims: int = 99) -> Bank:
+    """Each map is a group."""
+    groups = [torch.full((map_[0, 0].numel(),), n) for n, map_ in enumerate(described)]
+    place = [places(map_.shape[2:]) for map_ in described]
+    keys = [flat(map_) for map_ in described]
+    return gather(torch.cat(keys), torch.cat(groups), torch.cat(place), most=most, dims=dims)
 
 
 def test_distances_are_those_to_the_nearest_of_all() -> None:
     known, (query,) = maps(3), maps(1, size=(4, 9), seed=7)
-    bank = gather(known, groups(known), most=10_000, dims=99)
-    keys = torch.cat([map_[0].flatten(1).T for map_ in known])
-    expected = torch.cdist(query[0].flatten(1).T, keys).amin(1).reshape(4, 9)
-    torch.testing.assert_close(bank.distances(query), expected)
-    assert bank.distances(known[1]).max() < 3e-3  # what it was given is at no distance but for rounding
+    bank = bank_of(known)
+    keys = torch.cat([flat(map_) for map_ in known])
+    expected = torch.cdist(flat(query), keys).amin(1)
+    torch.testing.assert_close(bank.distances(flat(query)), expected)
+    assert bank.distances(flat(known[1])).max() < 3e-3  # what it was given is at no distance but for rounding
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     known, (query,) = maps(2), maps(1, seed=7)
-    bank = gather(known, groups(known), most=10_000, dims=99)
-    whole = bank.distances(query)
+    bank = bank_of(known)
+    whole = bank.distances(flat(query))
     monkeypatch.setattr("gestalt.patchwork.bank.CHUNK", 100)
-    torch.testing.assert_close(bank.distances(query), whole)
+    torch.testing.assert_close(bank.distances(flat(query)), whole)
 
 
 def test_what_lies_outside_the_components_counts() -> None:
     known = [torch.cat([map_, torch.zeros(1, 3, 6, 7)], 1) for map_ in maps(2)]  # nothing ever in the last channels
-    bank = gather(known, groups(known), most=10_000, dims=2)
+    bank = bank_of(known, 10_000, 2)
     assert bank.keys_nd.shape[1] == 2
     strange = known[0].clone()
     strange[:, -1] += 30
-    assert float((bank.distances(strange) ** 2 - bank.distances(known[0]) ** 2).min()) == pytest.approx(900, rel=1e-3)
+    assert float((bank.distances(flat(strange)) ** 2 - bank.distances(flat(known[0])) ** 2).min()) == pytest.approx(
+        900, rel=1e-3
+    )
 
 
 def test_own_group_and_far_places_are_left_out() -> None:
     known = maps(2)
-    bank = gather(known, groups(known), most=10_000, dims=99)
-    other = torch.cdist(known[0][0].flatten(1).T, known[1][0].flatten(1).T).amin(1).reshape(6, 7)
-    torch.testing.assert_close(bank.distances(known[0], groups=torch.zeros(6, 7, dtype=torch.int64)), other)
-    near = torch.cdist(known[0][0].flatten(1).T, torch.cat([map_[0].flatten(1).T for map_ in known]))
+    bank = bank_of(known)
+    other = torch.cdist(flat(known[0]), flat(known[1])).amin(1)
+    torch.testing.assert_close(bank.distances(flat(known[0]), group_n=torch.zeros(42, dtype=torch.int64)), other)
+    near = torch.cdist(flat(known[0]), torch.cat([flat(map_) for map_ in known]))
     away = (places((6, 7))[:, None] - places((6, 7))).abs().amax(2) > 0.2
-    near = near.masked_fill(torch.cat([away, away], 1), torch.inf).amin(1).reshape(6, 7)
-    torch.testing.assert_close(bank.distances(known[0], window=0.2), near, atol=5e-3, rtol=1e-4)
-    alone = gather(known[:1], groups(known[:1]), most=10_000, dims=99)
-    assert alone.distances(known[0], groups=torch.zeros(6, 7, dtype=torch.int64)).isinf().all()
+    near = near.masked_fill(torch.cat([away, away], 1), torch.inf).amin(1)
+    torch.testing.assert_close(
+        bank.distances(flat(known[0]), window=0.2, place_n2=places((6, 7))), near, atol=5e-3, rtol=1e-4
+    )
+    alone = bank_of(known[:1])
+    assert alone.distances(flat(known[0]), group_n=torch.zeros(42, dtype=torch.int64)).isinf().all()
+
+
+def test_places_of_a_part_are_those_of_the_whole() -> None:
+    whole = places((6, 7)).view(6, 7, 2)
+    torch.testing.assert_close(places((2, 3), (4, 1), (6, 7)), whole[4:, 1:4].reshape(-1, 2))
 
 
 def test_farthest_points_are_those_of_the_slow_search() -> None:
@@ -66,9 +83,9 @@ def test_farthest_points_are_those_of_the_slow_search() -> None:
 def test_a_thinned_bank_keeps_the_rare() -> None:
     known = [map_ * 0.01 for map_ in maps(5, size=(20, 20))]
     known[3][0, :, 4, 4] = 5.0
-    bank = gather(known, groups(known), most=300, dims=99)
+    bank = bank_of(known, 300, 99)
     assert len(bank.keys_nd) == 300
-    assert float(bank.distances(torch.full((1, 5, 1, 1), 5.0))) < 1e-2
+    assert float(bank.distances(torch.full((1, 5), 5.0))) < 1e-2
 
 
 def test_components_explain_the_most() -> None:
@@ -82,6 +99,6 @@ def test_components_explain_the_most() -> None:
 
 def test_a_bank_comes_back_from_its_tensors() -> None:
     known = maps(2)
-    bank = gather(known, groups(known), most=30, dims=3)
+    bank = bank_of(known, 30, 3)
     again = from_tensors(tensors(bank, "one"), "one")
     assert all(torch.equal(x, y) for x, y in zip(bank, again, strict=True))

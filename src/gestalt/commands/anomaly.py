@@ -53,8 +53,9 @@ def fit(job: Job) -> Run:
     wanted = job.settings.shots or len(paths)
     if wanted > len(paths):
         raise ValueError(f"--shots {wanted} is more than the {len(paths)} good pictures in {job.inputs.good}")
-    if job.options.engine == "patch" and job.settings.features:
-        patch.describers(job.settings, ())  # refuses a network that is not there before there is a run
+    memory = job.settings.memory if job.options.engine == "fused" else job.settings
+    if job.options.engine != "transforms" and memory.features:
+        patch.describers(memory, ())  # refuses a network that is not there before there is a run
     drawn = dataset.draw(paths, wanted, job.options.seed) if wanted < len(paths) else paths
     shots, skipped = read_all(drawn)
     if not shots:

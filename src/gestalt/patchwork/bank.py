@@ -51,56 +51,67 @@ class Bank(NamedTuple):
     mean_c: Tensor
     basis_cd: Tensor
 
-    def distances(self, described: Tensor, *, window: float = 1.0, groups: Tensor | None = None) -> Tensor:
+    def distances(
+        self,
+        queries_nc: Tensor,
+        *,
+        window: float = 1.0,
+        place_n2: Tensor | None = None,
+        group_n: Tensor | None = None,
+    ) -> Tensor:
         """How far every place is from the nearest key.
 
         Args:
-            described: (1, C, h, w).
+            queries_nc: (N, C) descriptors.
             window: only keys within this part of the picture's sides, above and below, left and right, are compared.
-            groups: (h, w) int64; a place is compared with keys of other groups only. None: with all.
+            place_n2: (N, 2) where they are, y and x in [0, 1]; needed where the window is below 1.
+            group_n: (N,) int64; a place is compared with keys of other groups only. None: with all.
 
         Returns:
-            (h, w), at least 0; infinite where there is no key to compare with.
+            (N,), at least 0; infinite where there is no key to compare with.
         """
-        queries = described[0].flatten(1).T - self.mean_c
-        place = places(described.shape[2:]).to(queries) if window < 1 else None
-        own = None if groups is None else groups.flatten()
+        queries = queries_nc - self.mean_c
         found, at_once = [], max(1, CHUNK // len(self.keys_nd))
         for begin in range(0, len(queries), at_once):
             part = slice(begin, begin + at_once)
             cross = torch.addmm(self.square_n, queries[part] @ self.basis_cd, self.keys_nd.T, alpha=-2)
-            if place is not None:
-                away = (place[part, None] - self.place_n2).abs().amax(2)
-                cross.masked_fill_(away > window, torch.inf)
-            if own is not None:
-                cross.masked_fill_(own[part, None] == self.group_n, torch.inf)
+            if place_n2 is not None and window < 1:
+                away = (place_n2[part, None] - self.place_n2).abs().amax(2)
+                cross = cross.masked_fill(away > window, torch.inf)
+            if group_n is not None:
+                cross = cross.masked_fill(group_n[part, None] == self.group_n, torch.inf)
             found.append(cross.amin(1) + queries[part].square().sum(1))
-        return torch.cat(found).clamp(min=0).sqrt().reshape(described.shape[2:])
+        return torch.cat(found).clamp(min=0).sqrt()
 
 
-def places(size: Sequence[int]) -> Tensor:
-    """(h * w, 2): where the middle of every place of a map lies in its picture, y and x in [0, 1]."""
-    y, x = ((torch.arange(length) + 0.5) / length for length in size)
+def places(size: Sequence[int], first: Sequence[int] = (0, 0), whole: Sequence[int] | None = None) -> Tensor:
+    """(h * w, 2): where the middle of every place of a map lies in its picture, y and x in [0, 1].
+
+    Args:
+        size: (h, w) of the map.
+        first: of a map that is a part of another one, the row and column where it begins there.
+        whole: (h, w) of that other one.
+    """
+    y, x = (
+        (torch.arange(length) + begin + 0.5) / side
+        for length, begin, side in zip(size, first, whole or size, strict=True)
+    )
     return torch.cartesian_prod(y, x)
 
 
-def gather(described: Sequence[Tensor], groups: Sequence[Tensor], *, most: int, dims: int, seed: int = 0) -> Bank:
+def gather(keys: Tensor, group: Tensor, place: Tensor, *, most: int, dims: int, seed: int = 0) -> Bank:
     """Put the descriptors of good pictures into a bank.
 
     Args:
-        described: (1, C, h, w) of each picture.
-        groups: (h, w) int64 of each, as `Bank.group_n`.
+        keys: (N, C) of all pictures.
+        group: (N,) int64 of each, as `Bank.group_n`.
+        place: (N, 2) of each, as `Bank.place_n2`.
         most: keys to keep at most.
         dims: principal components to keep at most.
         seed: of the random choice.
     """
-    keys = torch.cat([map_[0].flatten(1).T for map_ in described])
-    group = torch.cat([group.flatten() for group in groups])
-    place = torch.cat([places(map_.shape[2:]) for map_ in described]).to(keys)
     if len(keys) > CANDIDATES * most:
-        drawn = (
-            torch.randperm(len(keys), generator=seeded(seed, most))[: CANDIDATES * most].sort().values.to(keys.device)
-        )
+        drawn = some_of(len(keys), CANDIDATES * most, seed).to(keys.device)
         keys, group, place = keys[drawn], group[drawn], place[drawn]
     mean = keys.mean(0)
     keys = keys - mean
@@ -110,6 +121,13 @@ def gather(described: Sequence[Tensor], groups: Sequence[Tensor], *, most: int, 
         kept = farthest(projected[:, :COARSE], most)
         keys, projected, group, place = keys[kept], projected[kept], group[kept], place[kept]
     return Bank(projected, keys.square().sum(1), group, place, mean, basis)
+
+
+def some_of(count: int, most: int, seed: int) -> Tensor:
+    """Indices of `most` of `count`, drawn at random, ascending; all where there are no more."""
+    if count <= most:
+        return torch.arange(count)
+    return torch.randperm(count, generator=seeded(seed, most))[:most].sort().values
 
 
 def components(centred: Tensor, dims: int) -> Tensor:

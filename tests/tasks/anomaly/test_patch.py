@@ -153,5 +153,5 @@ def test_copies_are_taken_that_look_as_good() -> None:
     streaks = [0.4 * torch.randn(1, 3, 1, 64, generator=chance).expand(-1, -1, 64, -1) for _ in range(3)]
     for pictures, expected in ((dots, 8), (streaks, 4)):
         descriptor = patch.describers(Memory(descriptors=("gradient@64",)), ())[0]
-        upright, *copies = (patch._described(descriptor, pictures, turn) for turn in patch.TURNS["auto"])
+        upright, *copies = (patch._described(descriptor, pictures, turn, 9999, 0) for turn in patch.TURNS["auto"])
         assert 1 + len(patch.as_usual(upright, copies, SMALL, 0)) == expected

@@ -34,7 +34,7 @@ class Learned:
 class Memory(Learned):
     """Settings of the patch memory."""
 
-    descriptors: tuple[str, ...] = ("gradient@128", "gabor@128")
+    descriptors: tuple[str, ...] = ("gradient@96", "gradient@192", "gabor@128")
     """NAME@SIZE of what describes the places of a picture: raw, colour, gradient, gabor, random or pair, at a long side
     of SIZE pixels."""
 
@@ -56,14 +56,18 @@ class Memory(Learned):
     window: float = 1.0
     """Part of the picture's sides within which a place is compared, for parts that always lie alike; 1 is all of it."""
 
-    keys: int = 4000
+    keys: int = 2000
     """Places that each descriptor remembers at most."""
 
-    dims: int = 64
+    dims: int = 32
     """Principal components of the descriptors that distances are measured in."""
 
-    worst: float = 0.01
+    worst: float = 0.02
     """Part of a picture's places, the strangest ones, whose mean is its score."""
+
+    relative: Literal["auto", "yes", "no"] = "auto"
+    """Measure how strange a place is by the middle of all places of its picture, for surfaces whose grain differs from
+    piece to piece; auto: where the good pictures then agree better."""
 
     def __post_init__(self) -> None:
         """Check the ranges, and make FILE absolute, so that the model can be used from any folder.
@@ -173,6 +177,54 @@ class Transforms(Learned):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fused(Learned):
+    """Settings of both together; what is not here is as usual in each."""
+
+    descriptors: tuple[str, ...] = Memory.descriptors
+    """NAME@SIZE of what the memory describes places by: raw, colour, gradient, gabor, random or pair."""
+
+    features: str = ""
+    """ARCH[:FILE] for the memory, in place of the descriptors: a network with weights."""
+
+    transformations: Literal["rgb", "grey", "rotations"] = "rotations"
+    """What critics learn to name: the paper's 54 with colour, its 42 without, or 4 rotations."""
+
+    finest: int = 64
+    """Short side of the critics' finest pyramid level, in pixels."""
+
+    iterations: int = 200
+    """Training iterations per level of the critics."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        super().__post_init__()
+        object.__setattr__(self, "descriptors", self.memory.descriptors)
+        object.__setattr__(self, "features", self.memory.features)
+        _ = self.transforms
+
+    @property
+    def memory(self) -> Memory:
+        """Settings of the memory."""
+        return Memory(false_alarms=self.false_alarms, descriptors=self.descriptors, features=self.features)
+
+    @property
+    def transforms(self) -> Transforms:
+        """Settings of the model of transformations."""
+        return Transforms(
+            false_alarms=self.false_alarms,
+            transformations=self.transformations,
+            coarsest=min(Transforms.coarsest, self.finest),
+            finest=self.finest,
+            iterations=self.iterations,
+            held_out=min(Transforms.held_out, self.iterations),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """Settings of judging pictures."""
 
@@ -195,7 +247,7 @@ class Score:
             raise ValueError(f"--sensitivity must lie between 0 and 1, got {self.sensitivity}")
 
 
-SCORERS = ("patch", "transforms", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
+SCORERS = ("patch", "transforms", "fused", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +255,7 @@ class Test:
     """Settings of measuring scorers on a data set."""
 
     scorers: tuple[str, ...] = ("patch", "neighbour", "pixels", "brightness")
-    """What is measured: patch and transforms; the nulls neighbour (7x7 patches), pixels (32x32 px) and
+    """What is measured: patch, transforms and fused; the nulls neighbour (7x7 patches), pixels (32x32 px) and
     brightness; geom, deepsvdd and patchsvdd, published before."""
 
     shots: tuple[int, ...] = (1, 5, 10)

@@ -2,7 +2,8 @@
 
 Each takes a picture to a map of descriptors, (1, 3, H, W) in [-1, 1] -> (1, D, h, w), and looks at it at a size of its
 own, since a scratch shows at one scale and a missing bite at another: `gabor@128` has a long side of 128 pixels. The
-places of a map lie evenly over the whole picture; beyond its border the border's colour goes on.
+places of a map lie evenly over the whole picture; beyond its border the border's colour goes on. What is larger than
+`TILE` is described in tiles, so that no more than one of them is in memory; the result is the same.
 
     raw       7x7 colours less their mean, over their deviation: what is there, whatever the light
     colour    7x7 colours as they are
@@ -16,7 +17,7 @@ References:
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,8 +38,15 @@ CELL, DIRECTIONS, CELLS = 4, 8, 3
 NOISE = 0.1
 """Contrast below which a patch counts as flat, for pixels in [-1, 1]; the deviation of every patch is raised by it."""
 
+TILE, HALO, GRAIN = 512, 96, 16
+"""Side of a tile in pixels, of what is seen around it, which reaches further than any descriptor looks, and what all of
+them are multiples of, so that tiles have the places that the whole has."""
+
 LEVELS = {"gabor": ("level2", "level3", "level4"), "random": ("conv1", "conv2"), "pair": ("level2", "level3")}
 """Layers that a descriptor takes, the finest first; of weights of the user's, `Memory.layers`."""
+
+STRIDES = {"gabor": 2, "random": 0, "pair": 2}
+"""Pixels from place to place of those; 0: described as a whole, since no place lies at its border."""
 
 USUAL = {"squeezenet": ("fire4", "fire7"), "vgg19": ("relu3_1", "relu4_1"), "inception": ("conv3b", "conv4a")}
 """Layers of networks with weights where none are named."""
@@ -52,15 +60,52 @@ class Descriptor(NamedTuple):
     name: as in the settings, such as gabor@128.
     size: long side in pixels of what it looks at; smaller pictures are enlarged to it.
     describe: (1, 3, H, W) in [-1, 1], of that size -> (1, D, h, w).
+    stride: pixels from place to place; 0 where a picture must be described as a whole.
     """
 
     name: str
     size: int
     describe: Callable[[Tensor], Tensor]
+    stride: int = 0
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Bring a picture, (1, 3, H, W) in [-1, 1], to the size, and describe it."""
-        return self.describe(resize(picture, fit(picture.shape[2:], self.size)).clamp(-1, 1))
+        return self.describe(self.shown(picture))
+
+    def shown(self, picture: Tensor) -> Tensor:
+        """A picture, (1, 3, H, W) in [-1, 1], as it looks at it."""
+        height, width = fit(picture.shape[2:], self.size)
+        if self._is_tiled((height, width)):
+            height, width = (round(side / GRAIN) * GRAIN or side for side in (height, width))
+        return resize(picture, (height, width)).clamp(-1, 1)
+
+    def tiles(self, picture: Tensor) -> Iterator[Iterator[Tensor]]:
+        """The map of a picture in rows of tiles: put together along w, then h, they are `self(picture)`.
+
+        Yields:
+            For every row of tiles, one after the other (1, D, h, w).
+        """
+        shown = self.shown(picture)
+        if not self._is_tiled(shown.shape[2:]):
+            yield iter([self.describe(shown)])
+            return
+        height, width = shown.shape[2:]
+        for top in range(0, height, TILE):
+            yield (self._tile(shown, top, left) for left in range(0, width, TILE))
+
+    def _is_tiled(self, size: Sequence[int]) -> bool:
+        return bool(self.stride) and max(size) > TILE + 2 * HALO
+
+    def _tile(self, shown: Tensor, top: int, left: int) -> Tensor:
+        """The map of one tile, described with what is around it."""
+        kept = []
+        for axis, begin in ((2, top), (3, left)):
+            length = shown.shape[axis]
+            end = min(begin + TILE, length)
+            first, last = max(0, begin - HALO), min(end + HALO, length)
+            shown = shown.narrow(axis, first, last - first)
+            kept.append(slice((begin - first) // self.stride, None if end == length else (end - first) // self.stride))
+        return self.describe(shown)[:, :, kept[0], kept[1]]
 
 
 def fit(size: Sequence[int], long_side: int) -> tuple[int, ...]:
@@ -81,13 +126,14 @@ def of_name(name: str, shots: Sequence[Tensor], *, seed: int = 0) -> Descriptor:
     kind, _, size = name.partition("@")
     side = int(size)
     if kind == "raw":
-        return Descriptor(name, side, raw)
+        return Descriptor(name, side, raw, STRIDE)
     if kind == "colour":
-        return Descriptor(name, side, colour)
+        return Descriptor(name, side, colour, STRIDE)
     if kind == "gradient":
-        return Descriptor(name, side, gradient)
+        return Descriptor(name, side, gradient, CELL // 2)
     given = [resize(shot, fit(shot.shape[2:], side)).clamp(-1, 1) for shot in shots] if kind == "pair" else ()
-    return of_network(name, load(kind, given, seed=seed), LEVELS[kind], side)
+    network = load(kind, given, seed=seed)
+    return of_network(name, network, LEVELS[kind], side)._replace(stride=STRIDES[kind])
 
 
 def of_network(name: str, network: Features, layers: Sequence[str], size: int) -> Descriptor:

@@ -1,9 +1,7 @@
 """What a run of `anomaly fit` leaves: a scorer, where good ends for it, and the reading and writing of both.
 
-Two scorers can be kept: the patch memory (`patch`), which knows what good pictures score when each is compared with the
-others, and the transformation-discriminating model (`transforms`), which does not, since it was trained on all of them.
-For the latter two more models are trained, each on one half of the good pictures, to score the other half; of a single
-picture, on one half of it.
+Three scorers can be kept: the patch memory (`patch`), the transformation-discriminating model (`transforms`), and both
+together (`fused`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +12,12 @@ import torch
 from torch import Tensor
 
 from gestalt.run import checkpoint, record
-from gestalt.run.service import NullRun, Under
-from gestalt.tasks.anomaly import patch, transforms
+from gestalt.run.service import NullRun
+from gestalt.tasks.anomaly import fused, patch, transforms
 from gestalt.tasks.anomaly.calibrate import Threshold, from_good
-from gestalt.tasks.anomaly.config import Memory, Transforms
+from gestalt.tasks.anomaly.config import Fused, Memory, Transforms
+from gestalt.tasks.anomaly.fused import FusedModel
+from gestalt.tasks.anomaly.held_out import held_out_scores
 from gestalt.tasks.anomaly.patch import PatchMemory
 from gestalt.tasks.anomaly.transforms import TransformModel
 
@@ -30,12 +30,14 @@ class Model(NamedTuple):
     device: that it computes on.
     """
 
-    scorer: PatchMemory | TransformModel
+    scorer: PatchMemory | TransformModel | FusedModel
     threshold: Threshold
     device: torch.device
 
 
-def fit(shots: Sequence[Tensor], settings: Memory | Transforms, *, seed: int = 0, run: NullRun = NullRun()) -> Model:
+def fit(
+    shots: Sequence[Tensor], settings: Memory | Transforms | Fused, *, seed: int = 0, run: NullRun = NullRun()
+) -> Model:
     """Learn what is good, keep it as weights/model.safetensors, and say where good ends.
 
     Args:
@@ -51,42 +53,31 @@ def fit(shots: Sequence[Tensor], settings: Memory | Transforms, *, seed: int = 0
     if isinstance(settings, Memory):
         scorer = patch.fit(shots, settings, seed=seed, run=run)
         self_scores = scorer.self_scores
+    elif isinstance(settings, Fused):
+        scorer = fused.fit(shots, settings, seed=seed, run=run)
+        self_scores = scorer.self_scores
     else:
         scorer = transforms.fit(shots, settings, seed=seed, run=run)
         self_scores = held_out_scores(shots, settings, seed=seed, run=run)
     threshold = from_good(self_scores, settings.false_alarms, len(shots))
     numbers = [threshold.value, threshold.usual, threshold.false_alarms, float(threshold.is_calibrated)]
     more = {"threshold": torch.tensor(numbers, dtype=torch.float64), "seed": torch.tensor(seed)}
-    if isinstance(settings, Memory) and needs_shots(settings):
+    if needs_shots(settings):
         more |= {f"shot{n}": ((shot + 1) * 127.5).round().to(torch.uint8) for n, shot in enumerate(shots)}
     run.save("model", scorer.tensors() | more)
     run.measure(threshold=threshold.value, usual=threshold.usual, shots=len(shots), calibrated=threshold.is_calibrated)
-    if isinstance(scorer, TransformModel) and scorer.health:
-        run.measure(held_out_accuracy=scorer.health[0], chance=scorer.health[1])
+    critics = scorer.model if isinstance(scorer, FusedModel) else scorer
+    if isinstance(critics, TransformModel) and critics.health:
+        run.measure(held_out_accuracy=critics.health[0], chance=critics.health[1])
+    if isinstance(scorer, FusedModel):
+        run.measure(trust_in_transforms=scorer.trust[1])
     return Model(scorer, threshold, shots[0].device)
 
 
-def held_out_scores(shots: Sequence[Tensor], settings: Transforms, *, seed: int, run: NullRun) -> list[float]:
-    """What good pictures score by a model of transformations that was trained on the other half of them."""
-    given = list(shots) if len(shots) > 1 else halves(shots[0])
-    found = [0.0] * len(given)
-    for fold in range(2):
-        learned = [shot for n, shot in enumerate(given) if n % 2 != fold]
-        other = transforms.fit(learned, settings, seed=seed, run=Under(run, f"half {fold + 1} of the good"))
-        for n in range(fold, len(given), 2):
-            found[n] = other.judge(given[n]).score
-    return found
-
-
-def halves(picture: Tensor) -> list[Tensor]:
-    """Both halves of (1, 3, H, W), along its longer side."""
-    axis = 3 if picture.shape[3] >= picture.shape[2] else 2
-    half = picture.shape[axis] // 2
-    return [picture.narrow(axis, 0, half), picture.narrow(axis, picture.shape[axis] - half, half)]
-
-
-def needs_shots(settings: Memory) -> bool:
+def needs_shots(settings: Memory | Transforms | Fused) -> bool:
     """Whether the good pictures themselves are needed to judge others: where a descriptor is trained on them."""
+    if isinstance(settings, Transforms):
+        return False
     return not settings.features and any(name.startswith("pair@") for name in settings.descriptors)
 
 
@@ -116,7 +107,9 @@ def load(run: Path, device: torch.device | str) -> Model:
     return Model(scorer, Threshold(value, usual, false_alarms, bool(is_calibrated)), torch.device(device))
 
 
-def restored(saved: Mapping[str, Tensor], engine: str, settings: Mapping[str, Any]) -> PatchMemory | TransformModel:
+def restored(
+    saved: Mapping[str, Tensor], engine: str, settings: Mapping[str, Any]
+) -> PatchMemory | TransformModel | FusedModel:
     """The scorer of an engine from its weights.
 
     Raises:
@@ -126,4 +119,7 @@ def restored(saved: Mapping[str, Tensor], engine: str, settings: Mapping[str, An
         return transforms.load(saved, Transforms(**settings))
     count = sum(key.startswith("shot") for key in saved)
     shots = [saved[f"shot{n}"].float() / 127.5 - 1 for n in range(count)]
-    return patch.load(saved, Memory(**settings), shots, seed=int(saved["seed"]))
+    seed = int(saved["seed"])
+    if engine == "fused":
+        return fused.load(saved, Fused(**settings), shots, seed=seed)
+    return patch.load(saved, Memory(**settings), shots, seed=seed)

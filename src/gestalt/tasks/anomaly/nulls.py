@@ -65,7 +65,7 @@ class _Patches(NamedTuple):
         distance = torch.stack([field.distance for field in fields]).amin(0).sqrt()
         sides = [((length - 1) // 2, length // 2) for length in patch[1:]]
         full = F.pad(distance[None], (*sides[1], *sides[0]), mode="replicate")
-        return Judged(top_mean(distance, TOP), spread(full, image))
+        return Judged(float(top_mean(distance, TOP)), spread(full, image))
 
 
 def fit_brightness(shots: Sequence[Tensor]) -> Scorer:

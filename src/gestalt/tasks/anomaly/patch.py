@@ -5,10 +5,14 @@ several descriptors (`descriptors`); each descriptor has a bank (`patchwork.bank
 key of a bank is measured by what good places have: those of each good picture, compared with the keys of the others
 only, have mean m and deviation s, and
 
-    z = (d - m) / s
+    z = (d - m) / s        or, for surfaces whose grain differs from picture to picture,
+    z = (d / median(d) - m) / s        the median over the places of the picture itself
 
-is 0 for a usual place, whatever the descriptor. The map is the mean of z over the descriptors, the score of a picture
-the mean of the highest hundredth of its z, likewise. With a single good picture, its two halves stand for two.
+is 0 for a usual place, whatever the descriptor. A picture's score by a descriptor is the mean of its highest z, and the
+score and the map of all descriptors are weighted means, the weight of one being 1 over the deviation, among the good
+pictures, of their scores: what light or pose changes counts less. Whether medians are taken is seen on the good
+pictures, too: where by every descriptor their scores then agree better. With a single good picture, its two halves
+stand for two, and medians are not taken.
 
 On the features of a network with weights (`--features`) this is PatchCore's recipe, with the score of AnomalyDINO; on
 colours and gradients it needs no weights at all.
@@ -19,6 +23,8 @@ References:
         WACV 2025 (turned copies; the mean of the highest hundredth).
 """
 
+import dataclasses
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +35,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.nn.features import load as load_features
-from gestalt.patchwork.bank import Bank, from_tensors, gather, tensors
+from gestalt.patchwork.bank import CANDIDATES, Bank, from_tensors, gather, places, some_of, tensors
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.descriptors import Descriptor, of_name, of_network
-from gestalt.tasks.anomaly.scorer import Judged, top_mean
+from gestalt.tasks.anomaly.scorer import Judged, spread_of, top_mean
 
 SMOOTH = 1 / 64
 """Deviation of the Gaussian that smooths a map, as a part of its long side: 4 pixels of 256."""
@@ -44,6 +50,18 @@ measured on good pictures alone, what may be turned has 0 to 0.25, and what may 
 
 FEW = 1000
 """Keys that are enough to see that."""
+
+OWN = 2**14
+"""Places of a good picture, at most, from which it is seen what is usual."""
+
+TINY = 1e-6
+"""Below it a distance is none."""
+
+AGREE = 0.9
+"""Medians are taken if the spread of the good pictures' log scores falls below this part of what it is without."""
+
+EXPECTED, WORTH = 0.3, 2
+"""Deviation of the good pictures' scores, in z, that is taken for granted, and as how many pictures it counts."""
 
 _ALL_TURNS = [(turn, mirror) for mirror in (False, True) for turn in range(4)]
 
@@ -58,28 +76,46 @@ TURNS = {
 
 @dataclass(frozen=True)
 class Remembered:
-    """A descriptor, what it has seen of good pictures, and what distances are usual among them."""
+    """A descriptor and what it has seen of good pictures.
+
+    mean, deviation: of the distances that are usual among them.
+    weight: beside the other descriptors.
+    """
 
     descriptor: Descriptor
     bank: Bank
-    mean: float
-    deviation: float
+    mean: float = 0.0
+    deviation: float = 1.0
+    weight: float = 1.0
 
-    def strangeness(self, picture: Tensor, window: float) -> Tensor:
-        """z of every place, (h, w)."""
-        return (self.bank.distances(self.descriptor(picture), window=window) - self.mean) / self.deviation
+    def distances(self, picture: Tensor, window: float) -> Tensor:
+        """Of every place to the nearest good one, (h, w)."""
+        height, width = (-(-side // (self.descriptor.stride or 1)) for side in self.descriptor.shown(picture).shape[2:])
+        rows, top = [], 0
+        for row in self.descriptor.tiles(picture):
+            found, left = [], 0
+            for map_ in row:
+                place = places(map_.shape[2:], (top, left), (height, width)).to(map_) if window < 1 else None
+                distances = self.bank.distances(map_[0].flatten(1).T, window=window, place_n2=place)
+                found.append(distances.view(map_.shape[2:]))
+                left += map_.shape[3]
+            rows.append(torch.cat(found, 1))
+            top += len(rows[-1])
+        return torch.cat(rows)
 
 
 @dataclass(frozen=True)
 class PatchMemory:
     """A memory of good pictures; see the module.
 
+    is_relative: whether distances are taken relative to their median over the picture.
     self_scores: what the good pictures score themselves, each compared with the others only; of a single one, its two
         halves.
     """
 
     settings: Memory
     remembered: tuple[Remembered, ...]
+    is_relative: bool
     self_scores: tuple[float, ...]
 
     def judge(self, image: Tensor) -> Judged:
@@ -88,18 +124,28 @@ class PatchMemory:
         Args:
             image: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
         """
-        maps = [part.strangeness(image, self.settings.window) for part in self.remembered]
-        score = sum(top_mean(map_, self.settings.worst) for map_ in maps) / len(maps)
-        grids = [
-            F.interpolate(map_[None, None], image.shape[2:], mode="bilinear", align_corners=False) for map_ in maps
-        ]
-        return Judged(score, smoothed(torch.stack(grids).mean(0)))
+        score, map_ = self.judged(image)
+        return Judged(float(score), map_)
+
+    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as tensors, (), and (1, 1, H, W)."""
+        total, score, grid = sum(part.weight for part in self.remembered), image.new_zeros(()), None
+        for part in self.remembered:
+            distances = part.distances(image, self.settings.window)
+            z = (leveled(distances, self.is_relative) - part.mean) / part.deviation
+            share = part.weight / total
+            score = score + share * top_mean(z, self.settings.worst)
+            whole = share * F.interpolate(z[None, None], image.shape[2:], mode="bilinear", align_corners=False)
+            grid = whole if grid is None else grid + whole
+        assert grid is not None
+        return score, smoothed(grid)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it for a file of weights."""
-        kept = {"self_scores": torch.tensor(self.self_scores)}
+        kept = {"self_scores": torch.tensor(self.self_scores), "is_relative": torch.tensor(self.is_relative)}
         for n, part in enumerate(self.remembered):
-            kept |= tensors(part.bank, f"bank{n}") | {f"usual{n}": torch.tensor([part.mean, part.deviation])}
+            usual = torch.tensor([part.mean, part.deviation, part.weight], dtype=torch.float64)
+            kept |= tensors(part.bank, f"bank{n}") | {f"usual{n}": usual}
         return kept
 
 
@@ -116,17 +162,52 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
         ValueError: `features` names no network, or one that does not look at pictures.
     """
     describing = describers(settings, shots, seed=seed)
-    state: dict[str, Any] = {"banks": [], "usual": [], "scores": []}
+    state: dict[str, Any] = {"banks": [], "own": []}
     for step in run.steps("memory", len(describing), state):
-        part, own = _remember(describing[step], shots, settings, seed)
-        state["banks"].append(part.bank._asdict())
-        state["usual"].append((part.mean, part.deviation))
-        state["scores"].append(own)
-        run.log(step, distance=part.mean)
-    parts = zip(describing, state["banks"], state["usual"], strict=True)
-    remembered = tuple(Remembered(descriptor, Bank(**bank), *usual) for descriptor, bank, usual in parts)
-    scores = tuple(statistics.mean(of_one) for of_one in zip(*state["scores"], strict=True))
-    return PatchMemory(settings, remembered, scores)
+        bank, own = _remember(describing[step], shots, settings, seed)
+        state["banks"].append(bank._asdict())
+        state["own"].append(own)
+        run.log(step, distance=float(torch.cat(own).mean()))
+    is_relative = settings.relative == "yes" or (
+        settings.relative == "auto"
+        and len(shots) > 1
+        and all(agree_better(own, settings.worst) for own in state["own"])
+    )
+    remembered, scores = [], []
+    for descriptor, bank, own in zip(describing, state["banks"], state["own"], strict=True):
+        part, of_parts = _rated(Remembered(descriptor, Bank(**bank)), own, is_relative, settings.worst)
+        remembered.append(part)
+        scores.append(of_parts)
+    weights = [part.weight / sum(part.weight for part in remembered) for part in remembered]
+    self_scores = tuple(
+        sum(w * x for w, x in zip(weights, of_one, strict=True)) for of_one in zip(*scores, strict=True)
+    )
+    return PatchMemory(settings, tuple(remembered), is_relative, self_scores)
+
+
+def leveled(distances: Tensor, is_relative: bool) -> Tensor:
+    """Distances of the places of a picture, relative to their median if so."""
+    return distances / distances.median().clamp_min(TINY) if is_relative else distances
+
+
+def agree_better(own: Sequence[Tensor], worst: float) -> bool:
+    """Whether the scores of good pictures are nearer to each other when distances are relative to their medians."""
+
+    def spread(is_relative: bool) -> float:
+        tops = [float(top_mean(leveled(distances, is_relative), worst)) for distances in own]
+        return statistics.pstdev(math.log(max(top, TINY)) for top in tops)
+
+    return spread(True) < AGREE * spread(False)
+
+
+def _rated(part: Remembered, own: Sequence[Tensor], is_relative: bool, worst: float) -> tuple[Remembered, list[float]]:
+    """A descriptor with what is usual by it, from the distances of good pictures to each other, and their scores."""
+    found = [leveled(distances, is_relative) for distances in own]
+    usual = torch.cat(found)
+    mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + TINY
+    scores = [float(top_mean((distances - mean) / deviation, worst)) for distances in found]
+    weight = 1 / spread_of(scores, EXPECTED, WORTH)
+    return dataclasses.replace(part, mean=mean, deviation=deviation, weight=weight), scores
 
 
 def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> PatchMemory:
@@ -143,9 +224,10 @@ def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor],
     """
     remembered = []
     for n, descriptor in enumerate(describers(settings, shots, seed=seed)):
-        mean, deviation = saved[f"usual{n}"].tolist()
-        remembered.append(Remembered(descriptor, from_tensors(saved, f"bank{n}"), mean, deviation))
-    return PatchMemory(settings, tuple(remembered), tuple(saved["self_scores"].tolist()))
+        usual = saved[f"usual{n}"].tolist()
+        remembered.append(Remembered(descriptor, from_tensors(saved, f"bank{n}"), *usual))
+    is_relative, self_scores = bool(saved["is_relative"]), tuple(saved["self_scores"].tolist())
+    return PatchMemory(settings, tuple(remembered), is_relative, self_scores)
 
 
 def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> list[Descriptor]:
@@ -163,44 +245,75 @@ def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> l
 
 def _remember(
     descriptor: Descriptor, shots: Sequence[Tensor], settings: Memory, seed: int
-) -> tuple[Remembered, list[float]]:
-    """The bank of a descriptor, and the scores of the good pictures by it."""
-    upright = _described(descriptor, shots, (0, False))
-    copies = [_described(descriptor, shots, turn) for turn in TURNS[settings.augment][1:]]
+) -> tuple[Bank, list[Tensor]]:
+    """The bank of a descriptor, and by it the distances of each good picture's places to the others, (N,)."""
+    turns = TURNS[settings.augment]
+    most = CANDIDATES * settings.keys // (len(turns) * len(shots)) + 1
+    upright, *copies = (_described(descriptor, shots, turn, most, seed) for turn in turns)
     if settings.augment == "auto":
         copies = as_usual(upright, copies, settings, seed)
-    everything = [one for part in (upright, *copies) for one in part]
-    maps, groups = [one.map for one in everything], [one.groups for one in everything]
-    bank = gather(maps, groups, most=settings.keys, dims=settings.dims, seed=seed)
-    found = [bank.distances(one.map, window=settings.window, groups=one.groups) for one in upright]
-    usual = _finite(found)
-    if not len(usual):  # a window so small that the halves of one picture do not meet
-        usual = _finite([bank.distances(one.map, window=settings.window) for one in upright])
-    mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + 1e-6
-    scores = []
-    for distances, one in zip(found, upright, strict=True):
-        z = (distances - mean) / deviation
-        for group in one.groups.unique():
-            inside = _finite([z[one.groups == group]])
-            scores.append(top_mean(inside, settings.worst) if len(inside) else 0.0)
-    return Remembered(descriptor, bank, mean, deviation), scores
+    bank = _gathered([upright, *copies], settings.keys, settings, seed)
+    whole = _described(descriptor, shots, (0, False), OWN, seed)
+    own = [_far(bank, [one], settings) for one in whole]
+    if len(shots) == 1:
+        own = [_far(bank, [one.of(group)], settings) for one in whole for group in (0, 1)]
+    if not all(len(distances) for distances in own):  # a window so small that the halves of one picture do not meet
+        own = [bank.distances(one.keys, window=settings.window, place_n2=one.place) for one in whole]
+    return bank, own
 
 
 class Described(NamedTuple):
-    """The descriptors of a good picture or a copy of it, (1, C, h, w), and of which group each place is, (h, w)."""
+    """Places of a good picture or a copy of it.
 
-    map: Tensor
-    groups: Tensor
+    keys: (N, C) their descriptors.
+    group: (N,) to which part of the good material they belong.
+    place: (N, 2) where they are, y and x in [0, 1].
+    """
+
+    keys: Tensor
+    group: Tensor
+    place: Tensor
+
+    def of(self, group: int) -> "Described":
+        """Those of one group."""
+        inside = self.group == group
+        return Described(*(part[inside] for part in self))
 
 
-def _described(descriptor: Descriptor, shots: Sequence[Tensor], turn: tuple[int, bool]) -> list[Described]:
-    """Every good picture after so many quarter turns, mirrored first or not."""
+def _described(
+    descriptor: Descriptor, shots: Sequence[Tensor], turn: tuple[int, bool], most: int, seed: int
+) -> list[Described]:
+    """Of every good picture, after so many quarter turns, mirrored first or not, at most so many places."""
     found = []
     for n, shot in enumerate(shots):
         picture, groups = (turned(x, *turn) for x in (shot, groups_of(n, shot, len(shots))))
-        map_ = descriptor(picture)
-        found.append(Described(map_, F.interpolate(groups, map_.shape[2:], mode="nearest")[0, 0].long()))
+        rows = [torch.cat(list(row), 3) for row in descriptor.tiles(picture)]
+        size = sum(row.shape[2] for row in rows), rows[0].shape[3]
+        drawn = some_of(size[0] * size[1], most, seed).to(picture.device)
+        group = F.interpolate(groups, size, mode="nearest").flatten()[drawn].long()
+        place = places(size).to(picture.device)[drawn]
+        keys, begin = [], 0
+        for row in rows:
+            count = row[0, 0].numel()
+            inside = drawn[(drawn >= begin) & (drawn < begin + count)] - begin
+            keys.append(row[0].flatten(1).T[inside])
+            begin += count
+        found.append(Described(torch.cat(keys), group, place))
     return found
+
+
+def _gathered(described: Sequence[Sequence[Described]], most: int, settings: Memory, seed: int) -> Bank:
+    parts = (torch.cat(some) for some in zip(*(one for some in described for one in some), strict=True))
+    return gather(*parts, most=most, dims=settings.dims, seed=seed)
+
+
+def _far(bank: Bank, described: Sequence[Described], settings: Memory) -> Tensor:
+    """Distances to what is of another group, (N,), without those of places that have nothing to be compared with."""
+    found = [
+        bank.distances(one.keys, window=settings.window, place_n2=one.place, group_n=one.group) for one in described
+    ]
+    row = torch.cat(found)
+    return row[row.isfinite()]
 
 
 def as_usual(
@@ -210,21 +323,10 @@ def as_usual(
 
     So the streaks of a brushed surface are remembered the way they run, and a cookie any way round.
     """
-    maps, groups = [one.map for one in upright], [one.groups for one in upright]
-    bank = gather(maps, groups, most=min(settings.keys, FEW), dims=settings.dims, seed=seed)
-
-    def far(described: list[Described]) -> Tensor:
-        return _finite([bank.distances(one.map, window=settings.window, groups=one.groups) for one in described])
-
-    own = far(upright)
+    bank = _gathered([upright], min(settings.keys, FEW), settings, seed)
+    own = _far(bank, upright, settings)
     limit = own.mean() + AS_USUAL * own.std(correction=0)
-    return [copy for copy in copies if bool(far(copy).mean() <= limit)]
-
-
-def _finite(distances: list[Tensor]) -> Tensor:
-    """All distances as one row, without those of places that had nothing to be compared with."""
-    row = torch.cat([some.flatten() for some in distances])
-    return row[row.isfinite()]
+    return [copy for copy in copies if bool(_far(bank, copy, settings).mean() <= limit)]
 
 
 def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
@@ -232,7 +334,8 @@ def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
     groups = torch.full((1, 1, *shot.shape[2:]), float(n), device=shot.device)
     if count == 1:
         along = 3 if shot.shape[3] >= shot.shape[2] else 2
-        groups.narrow(along, 0, shot.shape[along] // 2).fill_(1.0)
+        half = shot.shape[along] // 2
+        groups.narrow(along, half, shot.shape[along] - half).fill_(1.0)
     return groups
 
 

@@ -1,6 +1,8 @@
 """What every scorer of this task is: a thing that judges a picture, made by a function `fit_<name>` from good ones."""
 
 import math
+import statistics
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -35,10 +37,17 @@ class Scorer(Protocol):
         ...
 
 
-def top_mean(values: Tensor, share: float) -> float:
-    """Mean of the largest part of all values, `share` of them rounded down, and one at least."""
+def top_mean(values: Tensor, share: float) -> Tensor:
+    """Mean of the largest part of all values, `share` of them rounded down, and one at least; ()."""
     count = max(1, math.floor(share * values.numel() + 1e-9))
-    return float(values.flatten().topk(count).values.mean())
+    return values.flatten().topk(count).values.mean()
+
+
+def spread_of(scores: Sequence[float], expected: float, worth: float) -> float:
+    """Deviation of a few scores; one that is `expected` counts as `worth` more of them, so that two do not decide."""
+    mean = statistics.mean(scores)
+    squares = math.fsum((score - mean) ** 2 for score in scores)
+    return math.sqrt((squares + worth * expected**2) / (len(scores) - 1 + worth))
 
 
 def even(image: Tensor, score: float) -> Judged:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import torch
 
-from gestalt.tasks.anomaly import patch, transforms
-from gestalt.tasks.anomaly.config import DeepSvdd, Geom, Memory, PatchSvdd, Test, Transforms
+from gestalt.tasks.anomaly import fused, patch, transforms
+from gestalt.tasks.anomaly.config import DeepSvdd, Fused, Geom, Memory, PatchSvdd, Test, Transforms
 from gestalt.tasks.anomaly.deepsvdd import fit_deepsvdd
 from gestalt.tasks.anomaly.evaluate import Fit
 from gestalt.tasks.anomaly.geom import fit_geom
@@ -22,6 +22,7 @@ def fits(settings: Test, device: torch.device) -> dict[str, Fit]:
     every: Mapping[str, Fit] = {
         "patch": lambda shots, seed, run: patch.fit(shots, memory, seed=seed, run=run),
         "transforms": lambda shots, seed, run: transforms.fit(shots, Transforms(), seed=seed, run=run),
+        "fused": lambda shots, seed, run: fused.fit(shots, Fused(features=settings.features), seed=seed, run=run),
         "geom": lambda shots, seed, run: fit_geom(shots, Geom(), seed=seed, run=run),
         "deepsvdd": lambda shots, seed, run: fit_deepsvdd(shots, DeepSvdd(), seed=seed, run=run),
         "patchsvdd": lambda shots, seed, run: fit_patchsvdd(shots, PatchSvdd(), seed=seed, run=run),

@@ -142,16 +142,19 @@ class TransformModel:
         Raises:
             ValueError: it is a strip.
         """
-        maps = self._maps(image)
-        scores = [top_mean(a, self.settings.worst) for a in maps]
-        rooms = [max(1 - ceiling, LEAST_ROOM) for ceiling in self.ceilings]
-        score = math.fsum((s - c) / room for s, c, room in zip(scores, self.ceilings, rooms, strict=True)) / len(rooms)
-        whole = torch.zeros(1, 1, *image.shape[2:], device=image.device)
-        for a, ceiling, room in zip(maps, self.ceilings, rooms, strict=True):
+        score, map_ = self.judged(image)
+        return Judged(float(score), map_)
+
+    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as tensors, (), and (1, 1, H, W)."""
+        score, whole = image.new_zeros(()), torch.zeros(1, 1, *image.shape[2:], device=image.device)
+        for a, ceiling in zip(self._maps(image), self.ceilings, strict=True):
+            room = max(1 - ceiling, LEAST_ROOM) * len(self.ceilings)
+            score = score + (top_mean(a, self.settings.worst) - ceiling) / room
             # The frame, where no patch has its centre, is given what its nearest patch is: that one saw it.
             framed = F.pad((a - ceiling) / room, (MARGIN,) * 4, mode="replicate")
-            whole += F.interpolate(framed, size=whole.shape[2:], mode="bilinear") / len(maps)
-        return Judged(score, whole)
+            whole = whole + F.interpolate(framed, size=whole.shape[2:], mode="bilinear")
+        return score, whole
 
     @torch.no_grad()
     def accuracy(self, image: Tensor) -> float:
@@ -161,7 +164,7 @@ class TransformModel:
 
     def calibrate(self, shots: Sequence[Tensor]) -> None:
         """Take the ceilings from the good pictures."""
-        scores = [[top_mean(a, self.settings.worst) for a in self._maps(shot)] for shot in shots]
+        scores = [[float(top_mean(a, self.settings.worst)) for a in self._maps(shot)] for shot in shots]
         self.ceilings = [math.fsum(some) / len(shots) for some in zip(*scores, strict=True)]
 
     @torch.no_grad()

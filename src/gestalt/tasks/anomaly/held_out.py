@@ -1,0 +1,32 @@
+"""What good pictures score by a model of transformations that has not seen them.
+
+Of the memory's good pictures each is compared with the others; a trained model has seen all of them. So two more are
+trained, each on one half of the good pictures, to score the other half; of a single picture, on one half of it.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from gestalt.run.service import NullRun, Under
+from gestalt.tasks.anomaly import transforms
+from gestalt.tasks.anomaly.config import Transforms
+
+
+def held_out_scores(shots: Sequence[Tensor], settings: Transforms, *, seed: int, run: NullRun) -> list[float]:
+    """What good pictures score by a model of transformations that was trained on the other half of them."""
+    given = list(shots) if len(shots) > 1 else halves(shots[0])
+    found = [0.0] * len(given)
+    for fold in range(2):
+        learned = [shot for n, shot in enumerate(given) if n % 2 != fold]
+        other = transforms.fit(learned, settings, seed=seed, run=Under(run, f"half {fold + 1} of the good"))
+        for n in range(fold, len(given), 2):
+            found[n] = other.judge(given[n]).score
+    return found
+
+
+def halves(picture: Tensor) -> list[Tensor]:
+    """Both halves of (1, 3, H, W), along its longer side."""
+    axis = 3 if picture.shape[3] >= picture.shape[2] else 2
+    half = picture.shape[axis] // 2
+    return [picture.narrow(axis, 0, half), picture.narrow(axis, picture.shape[axis] - half, half)]
