@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,3 +236,48 @@ def test_flat_pictures_have_no_transformations(tmp_path: Path, capsys: pytest.Ca
     assert code == 2
     assert "transformations" in err
     assert cli.run(["anomaly", "fit", "flat", *TINY, "--out", "patches"]) == 0
+
+
+@pytest.mark.parametrize("engine", ["patch", "transforms", "fused"])
+def test_export_says_what_score_says(
+    engine: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    good = dataset / "train/good"
+    assert cli.run(["anomaly", "fit", str(good), "--engine", engine, *TINY, "--out", "fitted"]) == 0
+    shown = parts(1, size=(48, 48), seed=3, defect="missing")[0].image
+    image.write("shown.png", shown)
+    assert cli.run(["anomaly", "score", "fitted", "shown.png", *TINY, "--out", "scored"]) == 0
+    assert cli.run(["export", "fitted", "--onnx", "scorer.onnx"]) == 0
+    session = onnxruntime.InferenceSession("scorer.onnx", providers=["CPUExecutionProvider"])
+    picture = (image.read("shown.png").numpy() + 1) / 2
+    score, label, map_ = session.run(["pred_score", "pred_label", "anomaly_map"], {"image": picture})
+    (row,) = rows(tmp_path / "scored")
+    assert float(score[0]) == pytest.approx(float(row["pred_score"]), abs=1e-4)
+    assert int(label[0]) == int(row["pred_label"])
+    assert map_.shape == (1, 1, 48, 48)
+    # What exists is kept, and what cannot be exported is said in a sentence.
+    assert answer(capsys, "export", "fitted", "--onnx", "scorer.onnx")[0] == 2
+    for wrong in (("scored", "--onnx", "a.onnx"), ("fitted", "--onnx", "a.onnx", "--size", "3")):
+        code, said = answer(capsys, "export", *wrong)
+        assert code == 2
+        assert said
+    assert not Path("a.onnx").exists()
+
+
+def test_export_names_the_package_that_is_missing(
+    fitted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    code, said = answer(capsys, "export", fitted, "--onnx", "a.onnx")
+    assert code == 2
+    assert "gestalt[export]" in said
+
+
+def test_known_defects_move_the_threshold(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["anomaly", "fit", str(dataset), *TINY]
+    assert cli.run([*argv, "--defects", str(dataset / "test/missing"), "--out", "known"]) == 0
+    assert cli.run([*argv, "--out", "unknown"]) == 0
+    known, unknown = (json.loads(Path(run, "metrics.json").read_text())["threshold"] for run in ("known", "unknown"))
+    assert known != unknown
+    assert answer(capsys, *argv, "--defects", "nowhere")[0] == 2

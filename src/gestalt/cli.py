@@ -171,6 +171,12 @@ COMMANDS: dict[str, Maker | Teller] = {
         function="write_report",
         arguments="Report",
     ),
+    "export": Teller(
+        summary="what a run has learned as one file for other programs",
+        module="gestalt.commands.export",
+        function="export",
+        arguments="Export",
+    ),
     "runs": Teller(
         summary="list the runs in a folder", module="gestalt.commands.runs", function="runs", arguments="Runs"
     ),

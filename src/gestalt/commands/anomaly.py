@@ -25,6 +25,9 @@ class Good:
     good: Annotated[Path, tyro.conf.arg(metavar="GOOD")]
     """A folder of good pictures, or a data set with them in train/good; one to ten are enough."""
 
+    defects: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(optional)")] = None
+    """Pictures with defects, if there are some: nothing is learned from them but where good ends best."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
@@ -60,10 +63,18 @@ def fit(job: Job) -> Run:
     shots, skipped = read_all(drawn)
     if not shots:
         raise ValueError(f"none of the {len(drawn)} pictures in {job.inputs.good} can be read: {skipped[0]}")
+    defective: list[Tensor] = []
+    if job.inputs.defects:
+        defective, unreadable = read_all(dataset.good(job.inputs.defects))
+        skipped += unreadable
+        if not defective:
+            raise ValueError(f"none of the pictures in {job.inputs.defects} can be read: {unreadable[0]}")
     with job.start() as run:
         for reason in skipped:
             run.say(f"left out: {reason}")
-        fitted = model.fit([shot.to(run.plan.device) for shot in shots], job.settings, seed=run.plan.seed, run=run)
+        device, seed = run.plan.device, run.plan.seed
+        good, bad = ([picture.to(device) for picture in some] for some in (shots, defective))
+        fitted = model.fit(good, job.settings, defective=bad, seed=seed, run=run)
         run.measure(skipped=len(skipped))
         if not fitted.threshold.is_calibrated:
             run.say(f"the threshold is uncalibrated: {len(shots)} good pictures are too few to promise false alarms")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gestalt.tasks.anomaly.calibrate import ENOUGH, Threshold, from_good
+from gestalt.tasks.anomaly.calibrate import ENOUGH, Threshold, from_good, from_labelled
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
@@ -40,3 +40,14 @@ def test_normalised_keeps_order_and_puts_the_threshold_at_one_half() -> None:
     assert 0 < float(found.min()) < float(found.max()) < 1
     for sensitivity in (0.1, 0.5, 0.8):
         assert of.normalised(of.cut(sensitivity)) == pytest.approx(1 - sensitivity)
+
+
+def test_known_defects_move_the_threshold_between_them_and_the_good() -> None:
+    found = from_labelled([1.0, 1.2, 1.1, 0.9, 1.0], [5.0, 1.8, 9.0], 5)
+    assert found.value == pytest.approx(1.5)
+    assert found.usual == 1.0
+    assert found.false_alarms == 0
+    mixed = from_labelled([1.0, 1.2, 3.0, 0.9, 1.0], [5.0, 2.0, 2.5, 9.0], 5)
+    assert mixed.value == pytest.approx(1.6)  # four found and one false alarm is better than two and none
+    assert mixed.false_alarms == pytest.approx(0.2)
+    assert from_labelled([1.0, 1.2], [0.5], 2).value > 1.1  # never below what is usual

@@ -79,3 +79,16 @@ def test_networks_give_their_layers_on_the_finest_grid(picture: Tensor) -> None:
     assert found.shape[1] == 128
     with pytest.raises(ValueError, match="random has no layer 'conv9': it has conv1, conv2"):
         of_network("random@64", network, ("conv9",), 64)
+
+
+@pytest.mark.parametrize("name", ["raw", "colour", "gradient", "gabor", "pair"])
+@pytest.mark.parametrize("size", [(200, 333), (97, 300)])
+def test_tiles_give_what_the_whole_gives(name: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gestalt.nn.pretext.STEPS", 2)
+    chance = torch.Generator().manual_seed(3)
+    picture = torch.rand(1, 3, *size, generator=chance) * 2 - 1
+    descriptor = of_name(f"{name}@320", [picture])
+    monkeypatch.setattr("gestalt.tasks.anomaly.descriptors.TILE", 96)
+    rows = [torch.cat(list(row), 3) for row in descriptor.tiles(picture)]
+    assert len(rows) == -(-round(320 * size[0] / size[1] / 16) * 16 // 96)
+    torch.testing.assert_close(torch.cat(rows, 2), descriptor(picture), atol=2e-5, rtol=1e-4)

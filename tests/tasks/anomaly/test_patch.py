@@ -155,3 +155,45 @@ def test_copies_are_taken_that_look_as_good() -> None:
         descriptor = patch.describers(Memory(descriptors=("gradient@64",)), ())[0]
         upright, *copies = (patch._described(descriptor, pictures, turn, 9999, 0) for turn in patch.TURNS["auto"])
         assert 1 + len(patch.as_usual(upright, copies, SMALL, 0)) == expected
+
+
+def grained(strength: float, seed: int) -> Tensor:
+    """A rough surface, (1, 3, 64, 64)."""
+    chance = torch.Generator().manual_seed(seed)
+    return strength * torch.nn.functional.avg_pool2d(torch.randn(1, 3, 66, 66, generator=chance), 3, 1)
+
+
+def test_strangeness_is_relative_where_good_pictures_agree_on_it(good: list[Tensor]) -> None:
+    """Surfaces of rougher and finer grain; a fine one with a small defect is no stranger than a rough good one."""
+    settings = Memory(descriptors=("colour@64",), keys=500)
+    surfaces = [grained(strength, n) for n, strength in enumerate((0.2, 0.4, 0.8, 0.3, 0.6))]
+    memory = patch.fit(surfaces, settings)
+    assert memory.is_relative
+    assert not patch.fit(good, SMALL).is_relative
+    spotted = grained(0.2, 9)
+    spotted[:, :, 30:36, 30:36] = 0.5
+    rough = grained(0.7, 10)
+    assert memory.judge(spotted).score > memory.judge(rough).score
+    plain = patch.fit(surfaces, dataclasses.replace(settings, relative="no"))
+    assert not plain.is_relative
+    assert plain.judge(spotted).score < plain.judge(rough).score
+
+
+def test_what_differs_among_the_good_counts_less() -> None:
+    """Good pictures that differ in light: colours weigh less than edges."""
+    lit = zip(parts(5, size=(64, 64), seed=1), (1, 0.6, 0.9, 0.5, 0.75), strict=True)
+    lights = [part.image * light for part, light in lit]
+    memory = patch.fit(lights, Memory(descriptors=("colour@64", "gradient@64"), keys=500, relative="no"))
+    colour, gradient = (part.weight for part in memory.remembered)
+    assert gradient > 2 * colour
+
+
+def test_large_pictures_are_judged_in_tiles_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    (part,) = parts(1, size=(208, 256), seed=3, defect="missing")
+    settings = Memory(descriptors=("gradient@256", "gabor@256"), keys=100, window=0.4, augment="none")
+    known = [one.image for one in parts(2, size=(208, 256), seed=8)]
+    whole = patch.fit(known, settings).judge(part.image)
+    monkeypatch.setattr("gestalt.tasks.anomaly.descriptors.TILE", 48)
+    tiled = patch.fit(known, settings).judge(part.image)
+    assert tiled.score == pytest.approx(whole.score, rel=1e-3)
+    torch.testing.assert_close(tiled.map, whole.map, atol=1e-3, rtol=1e-3)

@@ -245,7 +245,7 @@ def test_pieces_cover_every_transformation_once(monkeypatch):
     x = torch.rand(2, 3, 24, 30, generator=seeded(0))
     for batch, places in critics.transformed(x, found):
         assert len(places) <= 3
-        for made, m in zip(batch.split(2), places.tolist(), strict=True):
+        for made, m in zip(batch.split(2), places, strict=True):
             assert torch.equal(made, found[m].apply(x))
             seen.append(m)
     assert sorted(seen) == list(range(54))

@@ -9,7 +9,7 @@ with probability r: the prediction bound of Student's distribution, which knows 
 alarms, since a good picture has one picture less to be compared with while it scores itself. Below `ENOUGH` pictures
 nothing is promised: the bound is taken with the t of `ENOUGH`, and called uncalibrated.
 
-Where labelled pictures are at hand, the threshold with the highest F1 is the better one (`metrics.detection.f1_max`).
+Where defective pictures are at hand, `from_labelled` takes the threshold with the highest F1 instead.
 
 References:
     Geisser: Predictive Inference: An Introduction. 1993 (the prediction bound).
@@ -22,6 +22,8 @@ from typing import NamedTuple, TypeVar
 
 from scipy import stats
 from torch import Tensor
+
+from gestalt.metrics.detection import f1_max
 
 Number = TypeVar("Number", float, Tensor)
 
@@ -58,6 +60,23 @@ class Threshold(NamedTuple):
         """
         y = 2 * (1 - sensitivity) - 1
         return self.value + (self.value - self.usual) * y / (1 - abs(y))
+
+
+def from_labelled(self_scores: Sequence[float], defective: Sequence[float], shots: int) -> Threshold:
+    """The threshold that tells good from defective pictures with the highest F1, midway between two scores.
+
+    Args:
+        self_scores: of each good picture, compared with the others; of a single one, of its two halves. Two or more.
+        defective: scores of pictures that are known to be defective. One or more.
+        shots: good pictures there were.
+    """
+    labels = [0] * len(self_scores) + [1] * len(defective)
+    lowest = f1_max([*self_scores, *defective], labels).threshold
+    below = [score for score in (*self_scores, *defective) if score < lowest]
+    usual = statistics.median(self_scores)
+    value = max((lowest + max(below)) / 2 if below else lowest - 1e-6, usual + 1e-6)
+    alarms = sum(score > value for score in self_scores) / len(self_scores)
+    return Threshold(value, usual, alarms, shots >= ENOUGH)
 
 
 def from_good(self_scores: Sequence[float], false_alarms: float, shots: int) -> Threshold:

@@ -62,11 +62,11 @@ class Body(nn.Module):
         return x
 
 
-def transformed(x: Tensor, transformations: Sequence[Transformation]) -> Iterator[tuple[Tensor, Tensor]]:
+def transformed(x: Tensor, transformations: Sequence[Transformation]) -> Iterator[tuple[Tensor, list[int]]]:
     """All transformations of (B, 3, H, W), in batches of one shape that are small enough to be passed at once.
 
     Yields:
-        (m B, 3, H', W'), transformation by transformation, and the places of these in the list, (m,).
+        (m B, 3, H', W'), transformation by transformation, and the places of these in the list.
     """
     count = max(1, AT_ONCE.get(x.device.type, AT_ONCE["cpu"]) // (x.shape[0] * x.shape[2:].numel()))
     is_square = x.shape[2] == x.shape[3]
@@ -75,7 +75,7 @@ def transformed(x: Tensor, transformations: Sequence[Transformation]) -> Iterato
         # A piece is a batch to the normalisation, so each is a mixture of what the whole list has.
         pieces = -(-len(places) // count)
         for some in (places[first::pieces] for first in range(pieces)):
-            yield torch.cat([transformations[m].apply(x) for m in some]), torch.tensor(some)
+            yield torch.cat([transformations[m].apply(x) for m in some]), some
 
 
 def naming_losses(
@@ -95,10 +95,10 @@ def naming_losses(
     answers = sum(len(x) * (x.shape[2] - 2 * MARGIN) * (x.shape[3] - 2 * MARGIN) for x in pictures)
     for x in pictures:
         for batch, places in transformed(x, transformations):
-            right = torch.full_like(places, len(transformations)) if generated else places
+            right = [len(transformations)] * len(places) if generated else places
             known = F.log_softmax(d(batch), 1)
             # Slices instead of a map of targets: the gradient is the same on every run, on GPUs as well.
-            parts = [part[:, m].sum() for part, m in zip(known.split(len(x)), right.tolist(), strict=True)]
+            parts = [part[:, m].sum() for part, m in zip(known.split(len(x)), right, strict=True)]
             yield -torch.stack(parts).sum() / (answers * len(transformations))
 
 
@@ -121,7 +121,7 @@ def anomaly_map(d: Body, x: Tensor, transformations: Sequence[Transformation]) -
     h, w = (side - 2 * MARGIN for side in x.shape[2:])
     total, votes = x.new_zeros(len(x), 1, h, w), x.new_zeros(1, 1, h, w)
     for batch, places in transformed(x, transformations):
-        for logits, m in zip(d(batch).split(len(x)), places.tolist(), strict=True):
+        for logits, m in zip(d(batch).split(len(x)), places, strict=True):
             known = likelihood(logits, m)
             total += transformations[m].undo(known, x.shape[2:])
             votes += transformations[m].valid(h, w, x.shape[2:], x.device)
@@ -138,7 +138,7 @@ def named(d: Body, x: Tensor, transformations: Sequence[Transformation]) -> floa
     """Part of the patches of all transformations of (B, 3, H, W) whose transformation has the largest P."""
     right, answers = 0.0, 0
     for batch, places in transformed(x, transformations):
-        for logits, m in zip(d(batch).split(len(x)), places.tolist(), strict=True):
+        for logits, m in zip(d(batch).split(len(x)), places, strict=True):
             found = (logits if logits.shape[1] == 2 else logits[:, :-1]).argmax(1)
             right += float((found == m).sum())
             answers += found.numel()

@@ -127,7 +127,7 @@ def good(folder: AnyPath) -> list[Path]:
     found = pictures(inner if inner.is_dir() else folder)
     if not found:
         raise ValueError(
-            f"{quoted(folder)} holds no picture: expected good ones (PNG, JPEG, TIFF, WebP and the like) in it, or in "
+            f"{quoted(folder)} holds no picture: expected some (PNG, JPEG, TIFF, WebP and the like) in it, or in "
             "train/good"
         )
     return found

@@ -14,12 +14,16 @@ from torch import Tensor
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly import fused, patch, transforms
-from gestalt.tasks.anomaly.calibrate import Threshold, from_good
+from gestalt.tasks.anomaly.calibrate import Threshold, from_good, from_labelled
 from gestalt.tasks.anomaly.config import Fused, Memory, Transforms
 from gestalt.tasks.anomaly.fused import FusedModel
 from gestalt.tasks.anomaly.held_out import held_out_scores
 from gestalt.tasks.anomaly.patch import PatchMemory
+from gestalt.tasks.anomaly.synthetic import share_found
 from gestalt.tasks.anomaly.transforms import TransformModel
+
+FEW_FOUND = 0.5
+"""Share of defects made on good pictures below which it is said that the threshold finds few."""
 
 
 class Model(NamedTuple):
@@ -28,21 +32,29 @@ class Model(NamedTuple):
     scorer: itself.
     threshold: where good ends.
     device: that it computes on.
+    size: (H, W) of the first good picture.
     """
 
     scorer: PatchMemory | TransformModel | FusedModel
     threshold: Threshold
     device: torch.device
+    size: tuple[int, int]
 
 
 def fit(
-    shots: Sequence[Tensor], settings: Memory | Transforms | Fused, *, seed: int = 0, run: NullRun = NullRun()
+    shots: Sequence[Tensor],
+    settings: Memory | Transforms | Fused,
+    *,
+    defective: Sequence[Tensor] = (),
+    seed: int = 0,
+    run: NullRun = NullRun(),
 ) -> Model:
     """Learn what is good, keep it as weights/model.safetensors, and say where good ends.
 
     Args:
         shots: (1, 3, H, W) in [-1, 1] each, of any sizes, on the device that is to compute.
         settings: of the scorer.
+        defective: pictures with defects, likewise, which nothing is learned from but where good ends best.
         seed: of all chance.
         run: takes the loops and keeps the weights.
 
@@ -59,19 +71,29 @@ def fit(
     else:
         scorer = transforms.fit(shots, settings, seed=seed, run=run)
         self_scores = held_out_scores(shots, settings, seed=seed, run=run)
-    threshold = from_good(self_scores, settings.false_alarms, len(shots))
+    if defective:
+        threshold = from_labelled(self_scores, [scorer.judge(picture).score for picture in defective], len(shots))
+    else:
+        threshold = from_good(self_scores, settings.false_alarms, len(shots))
     numbers = [threshold.value, threshold.usual, threshold.false_alarms, float(threshold.is_calibrated)]
+    height, width = shots[0].shape[2:]
     more = {"threshold": torch.tensor(numbers, dtype=torch.float64), "seed": torch.tensor(seed)}
+    more["size"] = torch.tensor([height, width])
     if needs_shots(settings):
         more |= {f"shot{n}": ((shot + 1) * 127.5).round().to(torch.uint8) for n, shot in enumerate(shots)}
     run.save("model", scorer.tensors() | more)
     run.measure(threshold=threshold.value, usual=threshold.usual, shots=len(shots), calibrated=threshold.is_calibrated)
+    if isinstance(scorer, PatchMemory):
+        found = share_found(scorer, shots, threshold.value, seed=seed)
+        run.measure(synthetic_recall=found)
+        if found < FEW_FOUND:
+            run.say(f"warning: of defects made on the good pictures only {found:.0%} exceed the threshold")
     critics = scorer.model if isinstance(scorer, FusedModel) else scorer
     if isinstance(critics, TransformModel) and critics.health:
         run.measure(held_out_accuracy=critics.health[0], chance=critics.health[1])
     if isinstance(scorer, FusedModel):
         run.measure(trust_in_transforms=scorer.trust[1])
-    return Model(scorer, threshold, shots[0].device)
+    return Model(scorer, threshold, shots[0].device, (height, width))
 
 
 def needs_shots(settings: Memory | Transforms | Fused) -> bool:
@@ -98,13 +120,15 @@ def load(run: Path, device: torch.device | str) -> Model:
     saved, config = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
     try:
         value, usual, false_alarms, is_calibrated = saved["threshold"].tolist()
+        height, width = saved["size"].tolist()
         scorer = restored(saved, content["engine"], config["settings"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "
             f"{record.VERSION}: {error}"
         ) from error
-    return Model(scorer, Threshold(value, usual, false_alarms, bool(is_calibrated)), torch.device(device))
+    threshold = Threshold(value, usual, false_alarms, bool(is_calibrated))
+    return Model(scorer, threshold, torch.device(device), (height, width))
 
 
 def restored(

@@ -88,16 +88,19 @@ class Remembered:
     deviation: float = 1.0
     weight: float = 1.0
 
-    def distances(self, picture: Tensor, window: float) -> Tensor:
-        """Of every place to the nearest good one, (h, w)."""
+    def distances(self, picture: Tensor, window: float, groups: Tensor | None = None) -> Tensor:
+        """Of every place to the nearest good one, (h, w); with (1, 1, H, W) groups, to one of another group."""
         height, width = (-(-side // (self.descriptor.stride or 1)) for side in self.descriptor.shown(picture).shape[2:])
+        group = None if groups is None else F.interpolate(groups, (height, width), mode="nearest")[0, 0].long()
         rows, top = [], 0
         for row in self.descriptor.tiles(picture):
             found, left = [], 0
             for map_ in row:
                 place = places(map_.shape[2:], (top, left), (height, width)).to(map_) if window < 1 else None
-                distances = self.bank.distances(map_[0].flatten(1).T, window=window, place_n2=place)
-                found.append(distances.view(map_.shape[2:]))
+                h, w = map_.shape[2:]
+                own = None if group is None else group[top : top + h, left : left + w].flatten()
+                distances = self.bank.distances(map_[0].flatten(1).T, window=window, place_n2=place, group_n=own)
+                found.append(distances.view(h, w))
                 left += map_.shape[3]
             rows.append(torch.cat(found, 1))
             top += len(rows[-1])
@@ -127,11 +130,16 @@ class PatchMemory:
         score, map_ = self.judged(image)
         return Judged(float(score), map_)
 
-    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The same as tensors, (), and (1, 1, H, W)."""
+    def judged(self, image: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same as tensors, (), and (1, 1, H, W).
+
+        Args:
+            image: as for `judge`.
+            groups: (1, 1, H, W), of `groups_of`: what belongs to these is not compared with.
+        """
         total, score, grid = sum(part.weight for part in self.remembered), image.new_zeros(()), None
         for part in self.remembered:
-            distances = part.distances(image, self.settings.window)
+            distances = part.distances(image, self.settings.window, groups)
             z = (leveled(distances, self.is_relative) - part.mean) / part.deviation
             share = part.weight / total
             score = score + share * top_mean(z, self.settings.worst)
@@ -187,7 +195,11 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
 
 def leveled(distances: Tensor, is_relative: bool) -> Tensor:
     """Distances of the places of a picture, relative to their median if so."""
-    return distances / distances.median().clamp_min(TINY) if is_relative else distances
+    if not is_relative:
+        return distances
+    count = distances.numel()
+    median = distances.flatten().topk(count - (count - 1) // 2).values[-1]  # which ONNX has, and a median it has not
+    return distances / median.clamp_min(TINY)
 
 
 def agree_better(own: Sequence[Tensor], worst: float) -> bool:

@@ -1,0 +1,72 @@
+"""Defects made on good pictures: does the threshold find them? Nothing is learned or chosen by them.
+
+Two kinds in turn, at random places, of the size of things that inspectors look for:
+
+    pasted    a piece of the picture itself, turned and a little lighter or darker, lies where it does not belong
+    scratch   a thin straight line, lighter or darker than what it crosses
+
+Each is judged by what the other good pictures say. Real defects may be fainter, or larger: the share that is found
+tells a threshold that finds nothing from one that may serve, not how many real ones are found.
+
+References:
+    Li, Sohn, Yoon, Pfister: CutPaste - Self-Supervised Learning for Anomaly Detection and Localization. CVPR 2021
+        (pieces of 2 to 15 % of a picture, and thin ones).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from gestalt.ops.chance import seeded
+from gestalt.tasks.anomaly.patch import PatchMemory, groups_of
+
+EACH = 2
+"""Defects on every good picture, one of each kind."""
+
+MOST = 10
+"""Good pictures, at most, that get some."""
+
+
+def share_found(memory: PatchMemory, shots: Sequence[Tensor], threshold: float, *, seed: int = 0) -> float:
+    """Part of the defects made on good pictures (1, 3, H, W) whose score, by the other good pictures, is above."""
+    found = []
+    for n, shot in enumerate(shots[:MOST]):
+        groups = groups_of(n, shot, len(shots))
+        for kind, make in enumerate((pasted, scratched)):
+            score, _ = memory.judged(make(shot, seeded(seed, n, kind, 29)), groups)
+            found.append(float(score) > threshold)
+    return sum(found) / len(found)
+
+
+def pasted(picture: Tensor, chance: Generator) -> Tensor:
+    """A copy of (1, 3, H, W) in [-1, 1] with a piece of it at another place."""
+    u = torch.rand(7, generator=chance).tolist()
+    height, width = picture.shape[2:]
+    area, aspect = 0.02 + 0.08 * u[0], math.exp((2 * u[1] - 1) * math.log(3))
+    h = min(height, max(1, round(math.sqrt(area * height * width * aspect))))
+    w = min(width, max(1, round(math.sqrt(area * height * width / aspect))))
+    top, left = (
+        int(part * (side - length + 1)) for part, side, length in zip(u[2:4], (height, width), (h, w), strict=True)
+    )
+    piece = torch.rot90(picture[:, :, top : top + h, left : left + w], 2, (2, 3)) + 0.4 * (u[6] - 0.5)
+    top, left = (
+        int(part * (side - length + 1)) for part, side, length in zip(u[4:6], (height, width), (h, w), strict=True)
+    )
+    changed = picture.clone()
+    changed[:, :, top : top + h, left : left + w] = piece.clamp(-1, 1)
+    return changed
+
+
+def scratched(picture: Tensor, chance: Generator) -> Tensor:
+    """A copy of (1, 3, H, W) in [-1, 1] with a line across it, a hundredth of the long side wide."""
+    u = torch.rand(5, generator=chance).tolist()
+    height, width = picture.shape[2:]
+    long = max(height, width)
+    y, x = torch.meshgrid(torch.arange(height) - u[0] * height, torch.arange(width) - u[1] * width, indexing="ij")
+    sin, cos = math.sin(math.pi * u[2]), math.cos(math.pi * u[2])
+    along, across = (x * cos + y * sin).abs(), (y * cos - x * sin).abs()
+    inside = (along <= (0.1 + 0.15 * u[3]) * long) & (across <= max(0.6, 0.005 * long))
+    change = 0.5 if u[4] < 0.5 else -0.5
+    return torch.where(inside.to(picture.device), (picture + change).clamp(-1, 1), picture)
