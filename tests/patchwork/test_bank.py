@@ -72,6 +72,16 @@ def test_places_of_a_part_are_those_of_the_whole() -> None:
     torch.testing.assert_close(places((2, 3), (4, 1), (6, 7)), whole[4:, 1:4].reshape(-1, 2))
 
 
+def test_groups_are_searched_one_by_one() -> None:
+    known, (query,) = maps(3), maps(1, size=(4, 9), seed=7)
+    bank = bank_of(known)
+    expected = torch.stack([torch.cdist(flat(query), flat(map_)).amin(1) for map_ in known], 1)
+    torch.testing.assert_close(bank.distances_by_group(flat(query), 3), expected)
+    more = bank.distances_by_group(flat(query), 5)
+    assert more[:, 3:].isinf().all()
+    torch.testing.assert_close(more.amin(1), bank.distances(flat(query)))
+
+
 def test_farthest_points_are_those_of_the_slow_search() -> None:
     points = torch.randn(60, 3, generator=torch.Generator().manual_seed(1))
     kept = [int((points - points.mean(0)).norm(dim=1).argmin())]

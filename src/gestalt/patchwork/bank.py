@@ -15,7 +15,7 @@ References:
         points).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -70,18 +70,40 @@ class Bank(NamedTuple):
         Returns:
             (N,), at least 0; infinite where there is no key to compare with.
         """
+        found = []
+        for part, squares in self._squares(queries_nc, window, place_n2):
+            if group_n is not None:
+                squares = squares.masked_fill(group_n[part, None] == self.group_n, torch.inf)
+            found.append(squares.amin(1))
+        return torch.cat(found).clamp(min=0).sqrt()
+
+    def distances_by_group(
+        self, queries_nc: Tensor, count: int, *, window: float = 1.0, place_n2: Tensor | None = None
+    ) -> Tensor:
+        """How far every place is from the nearest key of each of the groups 0 ... `count` - 1.
+
+        Returns:
+            (N, count), at least 0; infinite where there is no key to compare with.
+        """
+        groups = self.group_n.expand(len(queries_nc), -1)
+        found = []
+        for part, squares in self._squares(queries_nc, window, place_n2):
+            nearest = squares.new_full((len(squares), count), torch.inf)
+            found.append(nearest.scatter_reduce(1, groups[part], squares, "amin"))
+        return torch.cat(found).clamp(min=0).sqrt()
+
+    def _squares(self, queries_nc: Tensor, window: float, place_n2: Tensor | None) -> Iterator[tuple[slice, Tensor]]:
+        """Squared distances of some queries after the other to all keys, and which queries they are."""
         queries = queries_nc - self.mean_c
-        found, at_once = [], max(1, CHUNK // len(self.keys_nd))
+        at_once = max(1, CHUNK // len(self.keys_nd))
         for begin in range(0, len(queries), at_once):
             part = slice(begin, begin + at_once)
             cross = torch.addmm(self.square_n, queries[part] @ self.basis_cd, self.keys_nd.T, alpha=-2)
+            squares = cross + queries[part].square().sum(1, keepdim=True)
             if place_n2 is not None and window < 1:
                 away = (place_n2[part, None] - self.place_n2).abs().amax(2)
-                cross = cross.masked_fill(away > window, torch.inf)
-            if group_n is not None:
-                cross = cross.masked_fill(group_n[part, None] == self.group_n, torch.inf)
-            found.append(cross.amin(1) + queries[part].square().sum(1))
-        return torch.cat(found).clamp(min=0).sqrt()
+                squares = squares.masked_fill(away > window, torch.inf)
+            yield part, squares
 
 
 def places(size: Sequence[int], first: Sequence[int] = (0, 0), whole: Sequence[int] | None = None) -> Tensor:

@@ -7,9 +7,12 @@ from torch import Tensor
 
 from gestalt import recipes
 from gestalt.drawn import objects
+from gestalt.drawn.parts import DEFECTS, parts
+from gestalt.media.sheet import contact_sheet
 from gestalt.run.service import NullRun, Under
 from gestalt.studies.config import Demo
 from gestalt.tasks.analogy import patch as analogies
+from gestalt.tasks.anomaly import model, outcome
 from gestalt.tasks.generate import patch as samples
 from gestalt.tasks.generate.outcome import keep_one
 
@@ -27,6 +30,7 @@ def make(settings: Demo, *, seed: int = 0, run: NullRun) -> None:
     """
     _analogy(settings, seed, run)
     _generate(settings, seed, run)
+    _anomaly(settings, seed, run)
 
 
 def _analogy(settings: Demo, seed: int, run: NullRun) -> None:
@@ -62,3 +66,23 @@ def _generate(settings: Demo, seed: int, run: NullRun) -> None:
         for n, sample in enumerate(samples.make(given, asked, seed=seed, run=Under(run, name))):
             caption = f"{name.replace('_', ' ')} like the one drawn"
             keep_one(f"{name}_{n}", sample, caption, rate=RATE, run=run)
+
+
+def _anomaly(settings: Demo, seed: int, run: NullRun) -> None:
+    """Three good drawn parts, and what is then found on another good one and on one with each defect."""
+    size = (settings.size, settings.size)
+    good = [part.image for part in parts(3, size=size, seed=seed)]
+    fitted = model.fit(good, recipes.anomaly_patch("fast"), seed=seed, run=Under(run, "defects"))
+    shown = {"good": parts(1, size=size, seed=seed + 50)[0].image}
+    shown |= {name: parts(1, size=size, seed=seed + 60, defect=name)[0].image for name in DEFECTS}
+    cut, drawn_over, captions = fitted.threshold.value, [], []
+    for name, picture in shown.items():
+        judged = fitted.scorer.judge(picture)
+        drawn_over.append(outcome.overlay(picture, judged, fitted.threshold, cut))
+        captions.append(f"{name}: {fitted.threshold.normalised(judged.score):.2f}")
+    run.image(
+        "defects.png",
+        contact_sheet([list(shown.values()), drawn_over], captions=[list(shown), captions], cell=180),
+        "defects, from three good parts alone: what exceeds the threshold of 0.5 is outlined",
+        kind="sheet",
+    )

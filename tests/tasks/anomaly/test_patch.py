@@ -197,3 +197,26 @@ def test_large_pictures_are_judged_in_tiles_alike(monkeypatch: pytest.MonkeyPatc
     tiled = patch.fit(known, settings).judge(part.image)
     assert tiled.score == pytest.approx(whole.score, rel=1e-3)
     torch.testing.assert_close(tiled.map, whole.map, atol=1e-3, rtol=1e-3)
+
+
+def test_good_pictures_score_what_a_new_one_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among themselves they are compared with one picture less, and score more; what that makes is taken off."""
+    settings = dataclasses.replace(SMALL, keys=500)
+    new = [part.image for part in parts(8, size=(64, 64), seed=22)]
+    off = {patch.FALLS: 0.0, 0: 0.0}
+    for seed in range(4):
+        shots = [part.image for part in parts(3, size=(64, 64), seed=30 + seed)]
+        for falls in off:
+            monkeypatch.setattr(patch, "FALLS", falls)
+            memory = patch.fit(shots, settings)
+            off[falls] += sum(memory.self_scores) / 3 - sum(memory.judge(picture).score for picture in new) / 8
+    corrected, plain = off.values()
+    assert plain > 0
+    assert abs(corrected) < plain / 2
+
+
+def test_a_window_without_keys_is_left_open() -> None:
+    chance = torch.Generator().manual_seed(0)
+    shots = [torch.randn(1, 3, 48, 48, generator=chance).clamp(-1, 1) for _ in range(2)]
+    memory = patch.fit(shots, Memory(descriptors=("gradient@48",), keys=5, window=0.05))
+    assert bool(memory.judge(shots[0]).map.isfinite().all())

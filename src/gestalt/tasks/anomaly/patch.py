@@ -14,6 +14,10 @@ pictures, of their scores: what light or pose changes counts less. Whether media
 pictures, too: where by every descriptor their scores then agree better. With a single good picture, its two halves
 stand for two, and medians are not taken.
 
+What the k good pictures score among themselves is by k - 1 pictures, and too high: a new one has k to be compared with.
+With s(n) the mean score by n pictures, and s(n) = a + b / n, it is by (s(k - 2) - s(k - 1)) (k - 2) / k too high, which
+is subtracted.
+
 On the features of a network with weights (`--features`) this is PatchCore's recipe, with the score of AnomalyDINO; on
 colours and gradients it needs no weights at all.
 
@@ -51,8 +55,11 @@ measured on good pictures alone, what may be turned has 0 to 0.25, and what may 
 FEW = 1000
 """Keys that are enough to see that."""
 
-OWN = 2**14
+OWN = 2**12
 """Places of a good picture, at most, from which it is seen what is usual."""
+
+FALLS = 10
+"""Good pictures up to which it is seen how scores fall with their number; with more they hardly do."""
 
 TINY = 1e-6
 """Below it a distance is none."""
@@ -99,7 +106,11 @@ class Remembered:
                 place = places(map_.shape[2:], (top, left), (height, width)).to(map_) if window < 1 else None
                 h, w = map_.shape[2:]
                 own = None if group is None else group[top : top + h, left : left + w].flatten()
-                distances = self.bank.distances(map_[0].flatten(1).T, window=window, place_n2=place, group_n=own)
+                keys = map_[0].flatten(1).T
+                distances = self.bank.distances(keys, window=window, place_n2=place, group_n=own)
+                if place is not None:  # where the window holds no key, it is left open
+                    wide = self.bank.distances(keys, group_n=own)
+                    distances = torch.where(distances.isfinite(), distances, wide)
                 found.append(distances.view(h, w))
                 left += map_.shape[3]
             rows.append(torch.cat(found, 1))
@@ -112,8 +123,8 @@ class PatchMemory:
     """A memory of good pictures; see the module.
 
     is_relative: whether distances are taken relative to their median over the picture.
-    self_scores: what the good pictures score themselves, each compared with the others only; of a single one, its two
-        halves.
+    self_scores: what the good pictures score, each compared with the others only, less what one more would change;
+        of a single one, its two halves.
     """
 
     settings: Memory
@@ -170,25 +181,29 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
         ValueError: `features` names no network, or one that does not look at pictures.
     """
     describing = describers(settings, shots, seed=seed)
-    state: dict[str, Any] = {"banks": [], "own": []}
+    state: dict[str, Any] = {"banks": [], "among": []}
     for step in run.steps("memory", len(describing), state):
-        bank, own = _remember(describing[step], shots, settings, seed)
+        bank, among = _remember(describing[step], shots, settings, seed)
         state["banks"].append(bank._asdict())
-        state["own"].append(own)
-        run.log(step, distance=float(torch.cat(own).mean()))
+        state["among"].append(among)
+        run.log(step, distance=float(torch.cat([_nearest(one) for one in among]).mean()))
     is_relative = settings.relative == "yes" or (
         settings.relative == "auto"
         and len(shots) > 1
-        and all(agree_better(own, settings.worst) for own in state["own"])
+        and all(agree_better(among, settings.worst) for among in state["among"])
     )
-    remembered, scores = [], []
-    for descriptor, bank, own in zip(describing, state["banks"], state["own"], strict=True):
-        part, of_parts = _rated(Remembered(descriptor, Bank(**bank)), own, is_relative, settings.worst)
+    remembered, scores, falls = [], [], []
+    for descriptor, bank, among in zip(describing, state["banks"], state["among"], strict=True):
+        part, own, fall = _rated(Remembered(descriptor, Bank(**bank)), among, is_relative, settings.worst)
         remembered.append(part)
-        scores.append(of_parts)
-    weights = [part.weight / sum(part.weight for part in remembered) for part in remembered]
+        scores.append(own)
+        falls.append(fall)
+    total = sum(part.weight for part in remembered)
+    shares = [part.weight / total for part in remembered]
+    fall = sum(share * of_one for share, of_one in zip(shares, falls, strict=True))
     self_scores = tuple(
-        sum(w * x for w, x in zip(weights, of_one, strict=True)) for of_one in zip(*scores, strict=True)
+        sum(share * score for share, score in zip(shares, of_one, strict=True)) - fall
+        for of_one in zip(*scores, strict=True)
     )
     return PatchMemory(settings, tuple(remembered), is_relative, self_scores)
 
@@ -202,24 +217,49 @@ def leveled(distances: Tensor, is_relative: bool) -> Tensor:
     return distances / median.clamp_min(TINY)
 
 
-def agree_better(own: Sequence[Tensor], worst: float) -> bool:
+def _nearest(among: Tensor) -> Tensor:
+    """Distances of a good picture's places to all other good ones, from those to each, (N, G) -> (N',).
+
+    Places that have nothing to be compared with are left out.
+    """
+    row = among.amin(1)
+    return row[row.isfinite()]
+
+
+def agree_better(among: Sequence[Tensor], worst: float) -> bool:
     """Whether the scores of good pictures are nearer to each other when distances are relative to their medians."""
 
     def spread(is_relative: bool) -> float:
-        tops = [float(top_mean(leveled(distances, is_relative), worst)) for distances in own]
+        tops = [float(top_mean(leveled(_nearest(one), is_relative), worst)) for one in among]
         return statistics.pstdev(math.log(max(top, TINY)) for top in tops)
 
     return spread(True) < AGREE * spread(False)
 
 
-def _rated(part: Remembered, own: Sequence[Tensor], is_relative: bool, worst: float) -> tuple[Remembered, list[float]]:
-    """A descriptor with what is usual by it, from the distances of good pictures to each other, and their scores."""
-    found = [leveled(distances, is_relative) for distances in own]
+def _rated(
+    part: Remembered, among: Sequence[Tensor], is_relative: bool, worst: float
+) -> tuple[Remembered, list[float], float]:
+    """A descriptor with what is usual by it, from the distances of good pictures to each other.
+
+    Returns:
+        It, the score of each good picture by the others, and by how much that would fall if there were one more.
+    """
+    found = [leveled(_nearest(one), is_relative) for one in among]
     usual = torch.cat(found)
     mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + TINY
     scores = [float(top_mean((distances - mean) / deviation, worst)) for distances in found]
     weight = 1 / spread_of(scores, EXPECTED, WORTH)
-    return dataclasses.replace(part, mean=mean, deviation=deviation, weight=weight), scores
+    fall, k = 0.0, len(among)
+    if 2 < k <= FALLS:
+        by_fewer = []
+        for n, one in enumerate(among):
+            for other in range(k):
+                if other != n and len(
+                    left := _nearest(one.index_fill(1, torch.tensor(other).to(one.device), torch.inf))
+                ):
+                    by_fewer.append(float(top_mean((leveled(left, is_relative) - mean) / deviation, worst)) - scores[n])
+        fall = max(0.0, statistics.mean(by_fewer)) * (k - 2) / k if by_fewer else 0.0
+    return dataclasses.replace(part, mean=mean, deviation=deviation, weight=weight), scores, fall
 
 
 def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> PatchMemory:
@@ -258,7 +298,7 @@ def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> l
 def _remember(
     descriptor: Descriptor, shots: Sequence[Tensor], settings: Memory, seed: int
 ) -> tuple[Bank, list[Tensor]]:
-    """The bank of a descriptor, and by it the distances of each good picture's places to the others, (N,)."""
+    """The bank of a descriptor, and by it the distances of each good picture's places to each of the others, (N, G)."""
     turns = TURNS[settings.augment]
     most = CANDIDATES * settings.keys // (len(turns) * len(shots)) + 1
     upright, *copies = (_described(descriptor, shots, turn, most, seed) for turn in turns)
@@ -266,12 +306,15 @@ def _remember(
         copies = as_usual(upright, copies, settings, seed)
     bank = _gathered([upright, *copies], settings.keys, settings, seed)
     whole = _described(descriptor, shots, (0, False), OWN, seed)
-    own = [_far(bank, [one], settings) for one in whole]
-    if len(shots) == 1:
-        own = [_far(bank, [one.of(group)], settings) for one in whole for group in (0, 1)]
-    if not all(len(distances) for distances in own):  # a window so small that the halves of one picture do not meet
-        own = [bank.distances(one.keys, window=settings.window, place_n2=one.place) for one in whole]
-    return bank, own
+    count = max(2, len(shots))
+    parts = [one.of(group) for one in whole for group in one.group.unique().tolist()]
+    among = []
+    for one in parts:
+        table = bank.distances_by_group(one.keys, count, window=settings.window, place_n2=one.place)
+        among.append(table.scatter(1, one.group[:, None], torch.inf))
+    if not all(len(_nearest(table)) for table in among):  # a window so small that the halves of one picture do not meet
+        among = [bank.distances(one.keys)[:, None].expand(-1, count).contiguous() for one in parts]
+    return bank, among
 
 
 class Described(NamedTuple):
