@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gestalt.patchwork.bank import Bank, components, farthest, from_tensors, gather, places, tensors
+from gestalt.patchwork.bank import Bank, components, farthest, from_tensors, gather, places, tensors, varied
 
 
 def maps(count: int, channels: int = 5, size: tuple[int, int] = (6, 7), seed: int = 0) -> list[Tensor]:
@@ -96,6 +96,17 @@ def test_a_thinned_bank_keeps_the_rare() -> None:
     bank = bank_of(known, 300, 99)
     assert len(bank.keys_nd) == 300
     assert float(bank.distances(torch.full((1, 5), 5.0))) < 1e-2
+
+
+def test_of_the_rare_some_is_taken() -> None:
+    keys = 0.1 * torch.randn(5000, 4, generator=torch.Generator().manual_seed(0))
+    keys[::1000] += 5
+    drawn = varied(keys, 60, 0)
+    assert 50 <= len(drawn) <= 60
+    assert len(set(drawn.tolist()) & set(range(0, 5000, 1000))) >= 1
+    assert torch.equal(drawn, drawn.sort().values.unique())
+    assert varied(keys, 9999, 0).tolist() == list(range(5000))
+    assert len(varied(torch.zeros(500, 4), 60, 0)) == 30  # nothing is rare
 
 
 def test_components_explain_the_most() -> None:

@@ -9,6 +9,8 @@ strange patch has outside of it still counts. Keys are thinned by farthest point
 from all kept before, so that rare but good patches stay.
 
 References:
+    Arthur, Vassilvitskii: k-means++: The Advantages of Careful Seeding. SODA 2007 (chance as squared distance).
+    Efraimidis, Spirakis: Weighted Random Sampling with a Reservoir. Information Processing Letters 2006.
     Roth, Pemula, Zepeda, Scholkopf, Brox, Gehler: Towards Total Recall in Industrial Anomaly Detection. CVPR 2022 (the
         memory of good patches, and its coreset).
     Gonzalez: Clustering to Minimize the Maximum Intercluster Distance. Theoretical Computer Science 1985 (farthest
@@ -150,6 +152,27 @@ def some_of(count: int, most: int, seed: int) -> Tensor:
     if count <= most:
         return torch.arange(count)
     return torch.randperm(count, generator=seeded(seed, most))[:most].sort().values
+
+
+def varied(keys_nc: Tensor, most: int, seed: int) -> Tensor:
+    """Indices of about `most` of (N, C), ascending: half at random, the others by chance too, the rarer the likelier.
+
+    The chance of the others is as their squared distance to the nearest of the first half, so that of what there is
+    only little of, such as a small hole, some is taken.
+    """
+    if len(keys_nc) <= most:
+        return torch.arange(len(keys_nc))
+    first = some_of(len(keys_nc), max(1, most // 2), seed)
+    known, at_once = keys_nc[first], max(1, CHUNK // len(first))
+    far = torch.cat([torch.cdist(part, known).amin(1) for part in keys_nc.split(at_once)]).square().cpu()
+    far[first] = 0
+    count = min(most - len(first), int((far > 0).sum()))
+    # The largest of u^(1/w), u uniform, is a draw without replacement by the weights w.
+    luck = torch.rand(len(far), generator=seeded(seed, most, 1), dtype=torch.float64).log() / far.double().clamp_min(
+        1e-30
+    )
+    others = luck.topk(count).indices if count > 0 else first[:0]
+    return torch.cat([first, others]).unique()
 
 
 def components(centred: Tensor, dims: int) -> Tensor:

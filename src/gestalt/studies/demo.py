@@ -69,9 +69,9 @@ def _generate(settings: Demo, seed: int, run: NullRun) -> None:
 
 
 def _anomaly(settings: Demo, seed: int, run: NullRun) -> None:
-    """Three good drawn parts, and what is then found on another good one and on one with each defect."""
+    """Five good drawn parts, and what is then found on another good one and on one with each defect."""
     size = (settings.size, settings.size)
-    good = [part.image for part in parts(3, size=size, seed=seed)]
+    good = [part.image for part in parts(5, size=size, seed=seed)]
     fitted = model.fit(good, recipes.anomaly_patch("fast"), seed=seed, run=Under(run, "defects"))
     shown = {"good": parts(1, size=size, seed=seed + 50)[0].image}
     shown |= {name: parts(1, size=size, seed=seed + 60, defect=name)[0].image for name in DEFECTS}
@@ -83,6 +83,6 @@ def _anomaly(settings: Demo, seed: int, run: NullRun) -> None:
     run.image(
         "defects.png",
         contact_sheet([list(shown.values()), drawn_over], captions=[list(shown), captions], cell=180),
-        "defects, from three good parts alone: what exceeds the threshold of 0.5 is outlined",
+        "defects, from five good parts alone: 0.5 is the threshold, what exceeds it is outlined",
         kind="sheet",
     )

@@ -46,6 +46,12 @@ def test_a_usual_place_is_at_zero(memory: patch.PatchMemory) -> None:
     assert len(memory.self_scores) == 3
 
 
+def test_the_highest_part_of_the_map_is_the_score(memory: patch.PatchMemory) -> None:
+    (part,) = parts(1, size=(64, 64), seed=6, defect="missing")
+    judged = memory.judge(part.image)
+    assert float(judged.map.flatten().topk(81).values.mean()) == pytest.approx(judged.score, rel=1e-4)  # 2 % of 4096
+
+
 def test_a_known_picture_is_less_strange_than_it_finds_itself(memory: patch.PatchMemory, good: list[Tensor]) -> None:
     for shot, own in zip(good, memory.self_scores, strict=True):
         assert memory.judge(shot).score < own
@@ -192,9 +198,11 @@ def test_large_pictures_are_judged_in_tiles_alike(monkeypatch: pytest.MonkeyPatc
     (part,) = parts(1, size=(208, 256), seed=3, defect="missing")
     settings = Memory(descriptors=("gradient@256", "gabor@256"), keys=100, window=0.4, augment="none")
     known = [one.image for one in parts(2, size=(208, 256), seed=8)]
-    whole = patch.fit(known, settings).judge(part.image)
+    memory = patch.fit(known, settings)
+    whole = memory.judge(part.image)
     monkeypatch.setattr("gestalt.tasks.anomaly.descriptors.TILE", 48)
-    tiled = patch.fit(known, settings).judge(part.image)
+    tiled = memory.judge(part.image)
+    assert len(patch.fit(known, settings).self_scores) == 2
     assert tiled.score == pytest.approx(whole.score, rel=1e-3)
     torch.testing.assert_close(tiled.map, whole.map, atol=1e-3, rtol=1e-3)
 

@@ -10,9 +10,11 @@ only, have mean m and deviation s, and
 
 is 0 for a usual place, whatever the descriptor. A picture's score by a descriptor is the mean of its highest z, and the
 score and the map of all descriptors are weighted means, the weight of one being 1 over the deviation, among the good
-pictures, of their scores: what light or pose changes counts less. Whether medians are taken is seen on the good
-pictures, too: where by every descriptor their scores then agree better. With a single good picture, its two halves
-stand for two, and medians are not taken.
+pictures, of their scores: what light or pose changes counts less. The map is smoothed, and raised so that the mean of
+its highest part is the score again: what exceeds a threshold of scores can then be seen on it.
+
+Whether medians are taken is seen on the good pictures, too: where by every descriptor their scores then agree better.
+With a single good picture, its two halves stand for two, and medians are not taken.
 
 What the k good pictures score among themselves is by k - 1 pictures, and too high: a new one has k to be compared with.
 With s(n) the mean score by n pictures, and s(n) = a + b / n, it is by (s(k - 2) - s(k - 1)) (k - 2) / k too high, which
@@ -30,7 +32,7 @@ References:
 import dataclasses
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,7 +41,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.nn.features import load as load_features
-from gestalt.patchwork.bank import CANDIDATES, Bank, from_tensors, gather, places, some_of, tensors
+from gestalt.patchwork.bank import CANDIDATES, Bank, from_tensors, gather, places, some_of, tensors, varied
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.descriptors import Descriptor, of_name, of_network
@@ -157,7 +159,8 @@ class PatchMemory:
             whole = share * F.interpolate(z[None, None], image.shape[2:], mode="bilinear", align_corners=False)
             grid = whole if grid is None else grid + whole
         assert grid is not None
-        return score, smoothed(grid)
+        map_ = smoothed(grid)
+        return score, map_ + (score - top_mean(map_, self.settings.worst))
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it for a file of weights."""
@@ -305,7 +308,7 @@ def _remember(
     if settings.augment == "auto":
         copies = as_usual(upright, copies, settings, seed)
     bank = _gathered([upright, *copies], settings.keys, settings, seed)
-    whole = _described(descriptor, shots, (0, False), OWN, seed)
+    whole = _described(descriptor, shots, (0, False), OWN, seed, _at_random)
     count = max(2, len(shots))
     parts = [one.of(group) for one in whole for group in one.group.unique().tolist()]
     among = []
@@ -336,25 +339,35 @@ class Described(NamedTuple):
 
 
 def _described(
-    descriptor: Descriptor, shots: Sequence[Tensor], turn: tuple[int, bool], most: int, seed: int
+    descriptor: Descriptor,
+    shots: Sequence[Tensor],
+    turn: tuple[int, bool],
+    most: int,
+    seed: int,
+    choose: Callable[[Tensor, int, int], Tensor] = varied,
 ) -> list[Described]:
-    """Of every good picture, after so many quarter turns, mirrored first or not, at most so many places."""
+    """Of every good picture, after so many quarter turns, mirrored first or not, about so many places, as chosen.
+
+    Of a picture in tiles each row of tiles gives its share.
+    """
     found = []
     for n, shot in enumerate(shots):
         picture, groups = (turned(x, *turn) for x in (shot, groups_of(n, shot, len(shots))))
         rows = [torch.cat(list(row), 3) for row in descriptor.tiles(picture)]
         size = sum(row.shape[2] for row in rows), rows[0].shape[3]
-        drawn = some_of(size[0] * size[1], most, seed).to(picture.device)
-        group = F.interpolate(groups, size, mode="nearest").flatten()[drawn].long()
-        place = places(size).to(picture.device)[drawn]
-        keys, begin = [], 0
+        group, place = F.interpolate(groups, size, mode="nearest").flatten().long(), places(size).to(picture.device)
+        kept, begin = [], 0
         for row in rows:
-            count = row[0, 0].numel()
-            inside = drawn[(drawn >= begin) & (drawn < begin + count)] - begin
-            keys.append(row[0].flatten(1).T[inside])
-            begin += count
-        found.append(Described(torch.cat(keys), group, place))
+            keys, part = row[0].flatten(1).T, slice(begin, begin + row[0, 0].numel())
+            drawn = choose(keys, -(-most * len(keys) // len(group)), seed).to(picture.device)
+            kept.append(Described(keys[drawn], group[part][drawn], place[part][drawn]))
+            begin = part.stop
+        found.append(Described(*(torch.cat(some) for some in zip(*kept, strict=True))))
     return found
+
+
+def _at_random(keys: Tensor, most: int, seed: int) -> Tensor:
+    return some_of(len(keys), most, seed)
 
 
 def _gathered(described: Sequence[Sequence[Described]], most: int, settings: Memory, seed: int) -> Bank:
