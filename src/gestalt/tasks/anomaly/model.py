@@ -22,7 +22,7 @@ from gestalt.tasks.anomaly.patch import PatchMemory
 from gestalt.tasks.anomaly.synthetic import share_found
 from gestalt.tasks.anomaly.transforms import TransformModel
 
-FEW_FOUND = 0.5
+FEW_FOUND = 0.25
 """Share of defects made on good pictures below which it is said that the threshold finds few."""
 
 

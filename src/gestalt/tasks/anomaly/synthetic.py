@@ -2,7 +2,7 @@
 
 Two kinds in turn, at random places, of the size of things that inspectors look for:
 
-    pasted    a piece of the picture itself, turned and a little lighter or darker, lies where it does not belong
+    pasted    a piece of the picture itself, turned, lies where it does not belong
     scratch   a thin straight line, lighter or darker than what it crosses
 
 Each is judged by what the other good pictures say. Real defects may be fainter, or larger: the share that is found
@@ -25,6 +25,9 @@ from gestalt.tasks.anomaly.patch import PatchMemory, groups_of
 EACH = 2
 """Defects on every good picture, one of each kind."""
 
+TRIES = 8
+"""Pieces and places for them that are tried: a piece of bare ground on bare ground is no defect."""
+
 MOST = 10
 """Good pictures, at most, that get some."""
 
@@ -41,21 +44,23 @@ def share_found(memory: PatchMemory, shots: Sequence[Tensor], threshold: float, 
 
 
 def pasted(picture: Tensor, chance: Generator) -> Tensor:
-    """A copy of (1, 3, H, W) in [-1, 1] with a piece of it at another place."""
-    u = torch.rand(7, generator=chance).tolist()
+    """A copy of (1, 3, H, W) in [-1, 1] with a piece of it where it changes most, of `TRIES` random ones."""
+    tries = [_pasted(picture, chance) for _ in range(TRIES)]
+    return max(tries, key=lambda changed: float((changed - picture).abs().sum()))
+
+
+def _pasted(picture: Tensor, chance: Generator) -> Tensor:
+    u = torch.rand(6, generator=chance).tolist()
     height, width = picture.shape[2:]
-    area, aspect = 0.02 + 0.08 * u[0], math.exp((2 * u[1] - 1) * math.log(3))
-    h = min(height, max(1, round(math.sqrt(area * height * width * aspect))))
-    w = min(width, max(1, round(math.sqrt(area * height * width / aspect))))
-    top, left = (
-        int(part * (side - length + 1)) for part, side, length in zip(u[2:4], (height, width), (h, w), strict=True)
-    )
-    piece = torch.rot90(picture[:, :, top : top + h, left : left + w], 2, (2, 3)) + 0.4 * (u[6] - 0.5)
-    top, left = (
-        int(part * (side - length + 1)) for part, side, length in zip(u[4:6], (height, width), (h, w), strict=True)
+    area, aspect = (0.02 + 0.04 * u[0]) * height * width, math.exp((2 * u[1] - 1) * math.log(3))
+    h = min(height, max(1, round(math.sqrt(area * aspect))))
+    w = min(width, max(1, round(math.sqrt(area / aspect))))
+    top, left, to_top, to_left = (
+        int(u[2 + n] * (side - length + 1)) for n, (side, length) in enumerate(((height, h), (width, w)) * 2)
     )
     changed = picture.clone()
-    changed[:, :, top : top + h, left : left + w] = piece.clamp(-1, 1)
+    piece = torch.rot90(picture[:, :, top : top + h, left : left + w], 2, (2, 3))
+    changed[:, :, to_top : to_top + h, to_left : to_left + w] = piece
     return changed
 
 
