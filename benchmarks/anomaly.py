@@ -9,12 +9,13 @@
 interval of the pictures. Trials in FILE, JSON lines, are not made again. Every second test picture served to develop
 the descriptors (`first`); what is reported is of the others (`second`). `threshold`: false alarms of the threshold that
 good pictures alone give, and recall, beside that of the threshold that sees the labels. `parts`: the memory's
-choices one by one, on drawn parts. `cost`: seconds of processor time of the memory.
+choices one by one, on drawn parts. `cost`: seconds of processor time.
 """
 
 import argparse
 import itertools
 import json
+import tempfile
 import time
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -22,20 +23,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gestalt.drawn.parts import DEFECTS, parts
 from gestalt.media import image
 from gestalt.metrics.detection import auroc, bootstrap, pro, recall_at
 from gestalt.run.service import NullRun
-from gestalt.tasks.anomaly import dataset, evaluate, fused, nulls, patch, scorers
+from gestalt.tasks.anomaly import critics, dataset, evaluate, fused, nulls, patch, scorers, transforms
 from gestalt.tasks.anomaly.calibrate import from_good
-from gestalt.tasks.anomaly.config import Fused, Memory, Test
+from gestalt.tasks.anomaly.config import Fused, Memory, Test, Transforms
 from gestalt.tasks.anomaly.dataset import Category
 from gestalt.tasks.anomaly.evaluate import Trial
 from gestalt.tasks.anomaly.fused import FusedModel
 from gestalt.tasks.anomaly.scorer import Scorer
 from gestalt.tasks.anomaly.scorers import NULLS
+from gestalt.tasks.anomaly.transforms import TransformModel
 
 HALVES = {"first": slice(0, None, 2), "second": slice(1, None, 2), "all": slice(None)}
 
@@ -212,7 +215,7 @@ def ablation() -> None:
         print(f"| {name} | {' | '.join(f'{value:.2f}' for value in np.mean(rows, 0))} |", flush=True)
 
 
-def cost() -> None:
+def cost(fit_critics: bool) -> None:
     """Processor seconds of one thread: to fit one picture of 128 px, and to judge pictures of 256 px."""
     shot = parts(1, size=(128, 128), seed=0)[0].image
     given = [part.image for part in parts(4, size=(256, 256), seed=1)]
@@ -222,7 +225,56 @@ def cost() -> None:
     fitted = time.process_time()
     for picture in given:
         memory.judge(picture)
-    print(f"fit {fitted - began:.2f} s, judge {(time.process_time() - fitted) / len(given):.3f} s a picture")
+    each = (time.process_time() - fitted) / len(given)
+    print(f"memory: fit {fitted - began:.2f} s, judge {each:.3f} s a picture", flush=True)
+    settings = Transforms() if fit_critics else Transforms(iterations=1, held_out=0)
+    began = time.process_time()
+    model = transforms.fit([shot], settings)
+    if fit_critics:
+        print(f"critics, `fast`: fit {time.process_time() - began:.0f} s", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "critics.safetensors"
+        save_file(model.tensors(), path)
+        seconds = {"ours": [], "published form": []}
+        for picture in given * 3:
+            for name in seconds:
+                began = time.process_time()
+                if name == "ours":
+                    model.judge(picture)
+                else:
+                    as_published(picture, path, model)
+                seconds[name].append(time.process_time() - began)
+    ours, published = (float(np.median(values)) for values in seconds.values())
+    print(f"critics: judge {ours:.3f} s, published form {published:.3f} s, {published / ours:.1f} times as long")
+
+
+def as_published(picture: Tensor, path: Path, model: TransformModel) -> float:
+    """A score by the same critics the way the published code goes about it; the same multiplications in its networks.
+
+    For every picture the weights are read anew, the picture is made smaller for every level in NumPy, in 8 bits, and
+    transformations pass one by one.
+    """
+    loaded, score = transforms.load(load_file(path), model.settings), 0.0
+    pixels = ((picture[0].numpy() + 1) * 127.5).round()
+    for side, critic in zip(loaded.sides, loaded.critics, strict=True):
+        rows, columns = (cubic_weights(length, side) for length in pixels.shape[1:])
+        small = np.clip(rows @ pixels @ columns.T, 0, 255).round()
+        level = torch.from_numpy(small / 127.5 - 1).float()[None]
+        with torch.no_grad():
+            found = [critics.likelihood(critic(one.apply(level)), m) for m, one in enumerate(loaded.transformations)]
+        worst = [float(one.flatten().sort().values[: one.numel() // 10].mean()) for one in found]
+        score += sum(worst) / len(loaded.sides)
+    return score
+
+
+def cubic_weights(length: int, side: int) -> NDArray[np.float64]:
+    """(side, length), rows of a cubic kernel widened by the factor of reduction."""
+    factor = max(1.0, length / side)
+    at = (np.arange(side)[:, None] + 0.5) * length / side - 0.5
+    x = np.abs(at - np.arange(length)) / factor
+    near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    weights = np.where(x <= 1, near, np.where(x < 2, far, 0))
+    return weights / weights.sum(1, keepdims=True)
 
 
 def main() -> None:
@@ -236,12 +288,13 @@ def main() -> None:
     parser.add_argument("--scorers", nargs="+", default=["patch"])
     parser.add_argument("--features", default="")
     parser.add_argument("--keep", type=Path, default=Path("trials.jsonl"))
+    parser.add_argument("--quick", action="store_true", help="cost: do not fit critics at their full budget")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     settings = Test(scorers=tuple(asked.scorers), shots=tuple(asked.shots), draws=asked.draws, features=asked.features)
     if asked.what == "cost":
-        cost()
+        cost(fit_critics=not asked.quick)
     elif asked.what == "parts":
         ablation()
     elif asked.what == "sets":
