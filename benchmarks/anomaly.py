@@ -81,7 +81,7 @@ def sets(folders: list[Path], half: str, settings: Test, keep: Path) -> None:
         ours = {"fused": shared.fused, "transforms": shared.transforms}
         fits = {name: ours.get(name, fit) for name, fit in scorers.fits(settings, torch.device("cpu")).items()}
         for k, n, name in itertools.product(settings.shots, range(settings.draws), fits):
-            place = [category.name, half, name, k, n, settings.features]
+            place = [category.name, half, name, k, n, "" if name in NULLS else settings.features]
             if place in [one["place"] for one in kept]:
                 continue
             (found,) = evaluate.trials(category, {name: fits[name]}, shots=[k], draws=1, seed=n, run=Aloud())
@@ -93,9 +93,9 @@ def sets(folders: list[Path], half: str, settings: Test, keep: Path) -> None:
             Trial(**one["trial"])
             for one in kept
             if one["place"][:2] == [category.name, half]
-            and (one["place"][2] in NULLS or one["place"][5] == settings.features)
             and one["place"][2] in [*settings.scorers, *NULLS]
             and one["place"][3] in settings.shots
+            and one["place"][5] == ("" if one["place"][2] in NULLS else settings.features)
         ]
         for category in every
     }
