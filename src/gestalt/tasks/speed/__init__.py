@@ -1,0 +1,1 @@
+"""How sped-up a video looks, and a speed-up of exact duration that stays natural."""

@@ -1,0 +1,153 @@
+"""From how natural a video looks at several speeds to the speed of every frame, for a duration that is met exactly.
+
+A network that tells normal from sped-up is asked about versions of the video that run X_i = 1.25^i times as fast, which
+gives p_i(t), the probability that source frame t looks normal in version i. Faster never looks more natural, so
+
+    p(t)    is made falling in i, by the nearest falling sequence (isotonic regression)
+    V(t)    is where it crosses rho, interpolated in log X: the speed up to which frame t still looks normal
+    c(t)    is how steeply it crosses, the confidence, 0.05 to 1
+
+and the speed curve solves (`solver`) for the slowness u = 1 / S that is wanted, with weights by which an error
+of a factor costs the same at any speed. With adaptivity k, V^k R^(1-k) is wanted instead of V: 0 is uniform speed R.
+
+References:
+    Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
+        2020 (versions and threshold; our objective and its solution differ, see `solver`).
+    Barlow, Bartholomew, Bremner, Brunk: Statistical Inference under Order Restrictions. 1972 (isotonic regression).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt.tasks.speed.solver import problem, solve
+
+Floats = NDArray[np.float64]
+
+FACTORS: tuple[float, ...] = tuple(1.25**n for n in range(10))
+"""Speeds of the versions."""
+
+LEAST = 0.05
+"""Confidence of what the network knows nothing about."""
+
+
+class Wanted(NamedTuple):
+    """What the network says of every source frame, both (N,).
+
+    speed: V, up to which it looks normal, from the slowest version to the fastest.
+    confidence: from `LEAST` to 1.
+    """
+
+    speed: Floats
+    confidence: Floats
+
+
+class Bounds(NamedTuple):
+    """Between which speeds frames may run, from second `begin` to second `end` of the source."""
+
+    begin: float
+    end: float
+    slowest: float
+    fastest: float
+
+
+def falling(p: Floats) -> Floats:
+    """The falling sequence nearest to each column of (K, N), in the sum of squares.
+
+    By its formula: at i the least, over starts a <= i, of the largest mean of p[a..b] over ends b >= i turned round.
+    """
+    count = len(p)
+    sums = np.concatenate([np.zeros_like(p[:1]), p.cumsum(0)])
+    best = np.full_like(p, np.inf)
+    for first in range(count):
+        # The largest mean from `first` to an end, seen from each i on: a running maximum from the far end.
+        means = (sums[first + 1 :] - sums[first]) / np.arange(1, count - first + 1)[:, None]
+        largest = np.maximum.accumulate(means[::-1])[::-1]
+        best[first:] = np.minimum(best[first:], largest)
+    return best
+
+
+def wanted(p: Floats, rho: float, factors: Sequence[float] = FACTORS) -> Wanted:
+    """Up to which speed every frame looks normal.
+
+    Args:
+        p: (K, N) probability of looking normal, of K versions.
+        rho: where it is called normal, in (0, 1).
+        factors: (K,) speeds of the versions, growing.
+
+    Raises:
+        ValueError: the shapes or ranges do not fit.
+    """
+    x = np.log(np.asarray(factors, np.float64))
+    if p.ndim != 2 or len(p) != len(x) or len(x) < 2 or (np.diff(x) <= 0).any():
+        raise ValueError(f"expected probabilities of {len(x)} growing speeds, two or more, got {p.shape}")
+    if not 0 < rho < 1 or not np.isfinite(p).all():
+        raise ValueError("expected finite probabilities and a threshold between 0 and 1")
+    sure = falling(p)
+    above = (sure > rho).sum(0)  # versions that look normal
+    low, high = np.clip(above - 1, 0, None), np.clip(above, None, len(x) - 1)
+    n = np.arange(p.shape[1])
+    drop = sure[low, n] - sure[high, n]
+    share = np.where(drop > 0, (sure[low, n] - rho) / np.where(drop > 0, drop, 1), 0)
+    speed = np.exp(x[low] + np.clip(share, 0, 1) * (x[high] - x[low]))
+    # What falls from 1 to 0 within two versions around the crossing is certain.
+    before, after = np.clip(low - 1, 0, None), np.clip(high + 1, None, len(x) - 1)
+    return Wanted(speed, np.clip(sure[before, n] - sure[after, n], LEAST, 1))
+
+
+def centred(speed: Floats, rate: float) -> Floats:
+    """Speeds times one factor that gives the rate: only their order within a video is reliable."""
+    return speed * float((1 / speed).mean()) * rate
+
+
+def planned(
+    said: Wanted,
+    rate: float,
+    *,
+    times: Floats,
+    adaptivity: float = 1.0,
+    smooth: float = 1.0,
+    slowest: float = 1.0,
+    fastest: float = 8.0,
+    bounds: Sequence[Bounds] = (),
+    cuts: Sequence[int] = (),
+) -> Floats:
+    """How long every frame is shown over how long it was, (N,), its mean over time being 1 / rate exactly.
+
+    Args:
+        said: of every frame.
+        rate: of the whole, source over output duration.
+        times: (N + 1,) when each frame begins in seconds, and the end.
+        adaptivity: 0 uniform, 1 as the network says.
+        smooth: in seconds, over which speed changes.
+        slowest, fastest: speeds of all frames.
+        bounds: speeds of some.
+        cuts: frames that begin a shot: speed may jump there.
+
+    Raises:
+        ValueError: a range does not fit, or the rate cannot be reached; the sentence names what can.
+    """
+    lasts = np.diff(times)
+    if len(lasts) != len(said.speed) or (lasts <= 0).any():
+        raise ValueError(f"expected {len(said.speed) + 1} growing times, got {len(times)}")
+    low, high = np.full(len(lasts), 1 / fastest), np.full(len(lasts), 1 / slowest)
+    for one in bounds:
+        inside = (times[:-1] < one.end) & (times[1:] > one.begin)
+        low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
+    total = float(lasts.sum())
+    reachable = total / float((high * lasts).sum()), total / float((low * lasts).sum())
+    if not reachable[0] * (1 - 1e-9) <= rate <= reachable[1] * (1 + 1e-9):
+        raise ValueError(
+            f"a rate of {rate:g} cannot be reached within these limits of speed: from {reachable[0]:.3g} to "
+            f"{reachable[1]:.3g} can"
+        )
+    speed = np.exp(adaptivity * np.log(centred(said.speed, rate)) + (1 - adaptivity) * np.log(rate))
+    slowness = np.clip(1 / speed, low, high)
+    # In output time d = u * lasts the duration is the sum; weights are those of relative errors.
+    weight = said.confidence / slowness**2 * lasts
+    reach = smooth**2 * rate**2 / np.diff(times[:-1])
+    reach[[cut - 1 for cut in cuts if 0 < cut < len(lasts)]] = 0
+    asked = problem(slowness, weight, reach, low, high)
+    return solve(asked, total / rate, lasts)
