@@ -57,10 +57,10 @@ def categories(folders: list[Path], half: str) -> list[Category]:
 
 
 class Shared:
-    """Fits critics once for `fused` and `transforms`, at less than the usual size and budget: 48 px, 100 iterations."""
+    """Fits critics once for `fused` and `transforms`, at less than the usual size and budget: 36 px, 60 iterations."""
 
     def __init__(self, features: str) -> None:
-        self.settings = Fused(features=features, finest=48, iterations=100)
+        self.settings = Fused(features=features, finest=36, iterations=60)
         self.last: tuple[int, int, FusedModel] | None = None
 
     def fused(self, shots: Sequence[Tensor], seed: int, run: NullRun) -> FusedModel:

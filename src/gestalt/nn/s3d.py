@@ -1,0 +1,106 @@
+"""S3D-G: separable 3D convolutions in inception blocks, each branch with a gate of its own; all frames are kept.
+
+torchvision's S3D is the trunk, so its Kinetics weights fit, with two changes. Every branch is gated: its channels are
+multiplied by a sigmoid of a linear map of their own means over space and time. And strides along time are taken out, so
+that a clip of T frames has maps of T: what looks sped-up must be known frame by frame.
+
+References:
+    Xie, Sun, Huang, Tu, Murphy: Rethinking Spatiotemporal Feature Learning - Speed-Accuracy Trade-offs in Video
+        Classification. ECCV 2018 (S3D-G).
+    Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
+        2020 (without strides along time).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Generator, Tensor, nn
+from torchvision.models.video import s3d
+
+CHANNELS = 1024
+"""Of the last map."""
+
+OPEN = 4.0
+"""Bias of a fresh gate: it lets through 0.98, so that weights of a network without gates do what they did."""
+
+
+class Gate(nn.Module):
+    """Channels times a sigmoid of a linear map of their means: (B, C, T, H, W) -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return x * self.linear(x.mean((2, 3, 4))).sigmoid()[:, :, None, None, None]
+
+
+class S3DG(nn.Module):
+    """(B, 3, T, H, W) in [-1, 1] -> (B, 1024, T, H / 32, W / 32), rounded up.
+
+    Args:
+        generator: of the weights: convolutions N(0, 2 / fan-in), gates near open.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.features = s3d(weights=None).features
+        for block in self.features:
+            for name in ("branch0", "branch1", "branch2", "branch3"):
+                branch = getattr(block, name, None)
+                if isinstance(branch, nn.Sequential):
+                    convs = [module for module in branch.modules() if isinstance(module, nn.Conv3d)]
+                    branch.append(Gate(convs[-1].out_channels))
+        for module in self.features.modules():
+            if isinstance(module, nn.Conv3d):
+                module.stride = (1, module.stride[1], module.stride[2])
+            if isinstance(module, nn.MaxPool3d):
+                _keep_frames(module)
+        with torch.no_grad():
+            for module in self.modules():
+                if isinstance(module, nn.Conv3d):
+                    fan_in = module.weight[0].numel()
+                    module.weight.copy_(torch.randn(module.weight.shape, generator=generator) * (2 / fan_in) ** 0.5)
+                    if module.bias is not None:
+                        module.bias.zero_()
+                elif isinstance(module, Gate):
+                    module.linear.weight.copy_(0.01 * torch.randn(module.linear.weight.shape, generator=generator))
+                    module.linear.bias.fill_(OPEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.features(x)
+
+    def load_kinetics(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of torchvision's S3D; gates stay fresh.
+
+        Raises:
+            ValueError: they are of another network.
+        """
+        trunk = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
+        try:
+            missing, unexpected = self.features.load_state_dict(trunk, strict=False)
+        except RuntimeError as error:
+            raise ValueError(f"these are not the weights of torchvision's s3d: {error}") from error
+        lacking = [key for key in missing if ".linear." not in key]
+        if lacking or unexpected or not trunk:
+            counts = f"{len(lacking)} are missing and {len(unexpected)} unknown"
+            raise ValueError(f"these are not the weights of torchvision's s3d: {counts}")
+
+
+def _keep_frames(pool: nn.MaxPool3d) -> None:
+    """Take the stride along time out of a pool."""
+    (kernel, *kernels), (stride, *strides), (padding, *paddings) = (
+        _three(value) for value in (pool.kernel_size, pool.stride, pool.padding)
+    )
+    if stride > 1:
+        # A window of 2 frames has no middle: of such a pool one frame is left.
+        odd = kernel % 2
+        pool.kernel_size = (kernel if odd else 1, kernels[0], kernels[1])
+        pool.padding = (padding if odd else 0, paddings[0], paddings[1])
+        pool.stride = (1, strides[0], strides[1])
+
+
+def _three(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (value,) * 3 if isinstance(value, int) else tuple(value)
