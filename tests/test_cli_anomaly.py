@@ -258,7 +258,11 @@ def test_export_says_what_score_says(
     assert map_.shape == (1, 1, 48, 48)
     # What exists is kept, and what cannot be exported is said in a sentence.
     assert answer(capsys, "export", "fitted", "--onnx", "scorer.onnx")[0] == 2
-    for wrong in (("scored", "--onnx", "a.onnx"), ("fitted", "--onnx", "a.onnx", "--size", "3")):
+    for wrong in (
+        ("scored", "--onnx", "a.onnx"),
+        ("fitted", "--onnx", "a.onnx", "--size", "3"),
+        ("fitted", "--onnx", "no/a.onnx"),
+    ):
         code, said = answer(capsys, "export", *wrong)
         assert code == 2
         assert said
@@ -281,3 +285,49 @@ def test_known_defects_move_the_threshold(dataset: Path, capsys: pytest.CaptureF
     known, unknown = (json.loads(Path(run, "metrics.json").read_text())["threshold"] for run in ("known", "unknown"))
     assert known != unknown
     assert answer(capsys, *argv, "--defects", "nowhere")[0] == 2
+
+
+def test_names_of_maps_never_collide(fitted: Path, dataset: Path) -> None:
+    Path("some").mkdir()
+    picture = image.read(dataset / "test/good/0.png")
+    for name in ("a.png", "a.tif", "a_2.png", "a.bmp"):
+        image.write("some/kept.png", picture)
+        Image.open("some/kept.png").save(f"some/{name}")
+    Path("some/kept.png").unlink()
+    assert cli.run(["anomaly", "score", str(fitted), "some", *TINY, "--out", "run"]) == 0
+    assert len(rows(Path("run"))) == 4
+    assert len(list(Path("run/outputs/maps/some").glob("*.png"))) == 4
+
+
+def test_a_strip_among_others_is_named_and_the_others_are_judged(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["anomaly", "fit", str(dataset), "--engine", "fused", *TINY, "--out", "fused"]) == 0
+    Path("some").mkdir()
+    image.write("some/fine.png", image.read(dataset / "test/good/0.png"))
+    image.write("some/strip.png", torch.zeros(1, 3, 1, 96))
+    code, said = answer(capsys, "anomaly", "score", "fused", "some", "--preset", "tiny", "--out", "run")
+    assert code == 4
+    assert len(rows(Path("run"))) == 1
+    argv = ["anomaly", "fit", str(dataset), "--engine", "transforms", *TINY, "--out", "no"]
+    code, said = answer(capsys, *argv, "--defects", "some")
+    assert code == 2
+    assert "too narrow" in said
+    assert not Path("no").exists()
+
+
+def test_what_cannot_be_learned_is_known_before_there_is_a_run(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mixed").mkdir()
+    image.write("mixed/0.png", image.read(dataset / "test/good/0.png"))
+    image.write("mixed/1.png", torch.zeros(1, 3, 48, 48))
+    code, said = answer(capsys, "anomaly", "fit", "mixed", "--engine", "transforms", *TINY, "--out", "no")
+    assert code == 2
+    assert "not distinguishable" in said
+    Path("dot").mkdir()
+    image.write("dot/0.png", torch.zeros(1, 3, 1, 1))
+    code, said = answer(capsys, "anomaly", "fit", "dot", *TINY, "--out", "no")
+    assert code == 2
+    assert "a single pixel says nothing" in said
+    assert not Path("no").exists()

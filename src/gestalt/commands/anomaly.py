@@ -69,15 +69,14 @@ def fit(job: Job) -> Run:
         skipped += unreadable
         if not defective:
             raise ValueError(f"none of the pictures in {job.inputs.defects} can be read: {unreadable[0]}")
+    model.check(shots, job.settings, defective)
     with job.start() as run:
         for reason in skipped:
             run.say(f"left out: {reason}")
         device, seed = run.plan.device, run.plan.seed
         good, bad = ([picture.to(device) for picture in some] for some in (shots, defective))
-        fitted = model.fit(good, job.settings, defective=bad, seed=seed, run=run)
+        model.fit(good, job.settings, defective=bad, seed=seed, run=run)
         run.measure(skipped=len(skipped))
-        if not fitted.threshold.is_calibrated:
-            run.say(f"the threshold is uncalibrated: {len(shots)} good pictures are too few to promise false alarms")
     run.exit_code = SKIPPED if skipped else 0
     return run
 
@@ -134,12 +133,16 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
             found.append((path, PurePath(path.name)))
         else:
             raise ValueError(f"no such file or folder: {path}")
-    taken: dict[PurePath, int] = {}
+    taken: set[PurePath] = set()
     result = []
+    stems = {name.with_suffix("") for _, name in found}
     for path, name in found:
-        stem = name.with_suffix("")
-        taken[stem] = taken.get(stem, 0) + 1
-        result.append((path, stem if taken[stem] == 1 else stem.with_name(f"{stem.name}_{taken[stem]}")))
+        stem, count = name.with_suffix(""), 1
+        while stem in taken or (count > 1 and stem in stems):
+            count += 1
+            stem = name.with_suffix("").with_name(f"{name.stem}_{count}")
+        taken.add(stem)
+        result.append((path, stem))
     return result
 
 

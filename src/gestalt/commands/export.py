@@ -40,6 +40,8 @@ def export(asked: Export) -> None:
         raise ValueError(f"--size must be HEIGHTxWIDTH in pixels, such as 256x320, got {asked.size!r}")
     if asked.onnx == Path():
         raise ValueError("say where to write: --onnx FILE")
+    if asked.onnx.is_dir() or not asked.onnx.absolute().parent.is_dir():
+        raise ValueError(f"{asked.onnx} is a folder, or lies in none that exists: name a file in one that does")
     if asked.onnx.exists() and not asked.overwrite:
         raise ValueError(f"{asked.onnx} exists; choose another name, or say --overwrite to replace it")
     from gestalt.tasks.anomaly import model, portable

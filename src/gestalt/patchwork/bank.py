@@ -147,14 +147,14 @@ def gather(keys: Tensor, group: Tensor, place: Tensor, *, most: int, dims: int, 
     return Bank(projected, keys.square().sum(1), group, place, mean, basis)
 
 
-def some_of(count: int, most: int, seed: int) -> Tensor:
+def some_of(count: int, most: int, *seed: int) -> Tensor:
     """Indices of `most` of `count`, drawn at random, ascending; all where there are no more."""
     if count <= most:
         return torch.arange(count)
-    return torch.randperm(count, generator=seeded(seed, most))[:most].sort().values
+    return torch.randperm(count, generator=seeded(*seed, most))[:most].sort().values
 
 
-def varied(keys_nc: Tensor, most: int, seed: int) -> Tensor:
+def varied(keys_nc: Tensor, most: int, *seed: int) -> Tensor:
     """Indices of about `most` of (N, C), ascending: half at random, the others by chance too, the rarer the likelier.
 
     The chance of the others is as their squared distance to the nearest of the first half, so that of what there is
@@ -162,13 +162,13 @@ def varied(keys_nc: Tensor, most: int, seed: int) -> Tensor:
     """
     if len(keys_nc) <= most:
         return torch.arange(len(keys_nc))
-    first = some_of(len(keys_nc), max(1, most // 2), seed)
+    first = some_of(len(keys_nc), max(1, most // 2), *seed)
     known, at_once = keys_nc[first], max(1, CHUNK // len(first))
     far = torch.cat([torch.cdist(part, known).amin(1) for part in keys_nc.split(at_once)]).square().cpu()
     far[first] = 0
     count = min(most - len(first), int((far > 0).sum()))
     # The largest of u^(1/w), u uniform, is a draw without replacement by the weights w.
-    luck = torch.rand(len(far), generator=seeded(seed, most, 1), dtype=torch.float64).log() / far.double().clamp_min(
+    luck = torch.rand(len(far), generator=seeded(*seed, most, 1), dtype=torch.float64).log() / far.double().clamp_min(
         1e-30
     )
     others = luck.topk(count).indices if count > 0 else first[:0]

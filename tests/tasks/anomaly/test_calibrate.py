@@ -25,13 +25,15 @@ def test_few_pictures_promise_nothing() -> None:
     assert few.value > 1.2
 
 
-def test_equal_scores_have_a_threshold_just_above_them() -> None:
+def test_copies_of_one_picture_promise_nothing() -> None:
     found = from_good([2.0] * 5, 0.05, 5)
-    assert 2 < found.value < 2.001
+    assert not found.is_calibrated
+    assert 2.1 < found.value < 2.5
+    assert from_good([0.0] * 5, 0.05, 5).value > 0
 
 
 def test_normalised_keeps_order_and_puts_the_threshold_at_one_half() -> None:
-    of = Threshold(3.0, 2.0, 0.05, True)
+    of = Threshold(3.0, 2.0, 0.05, True, 1.0)
     assert of.normalised(3.0) == 0.5
     assert of.normalised(2.0) == 0.25
     values = torch.linspace(-50, 50, 101)

@@ -81,7 +81,7 @@ def test_what_is_no_data_set_is_named(root, tmp_path):
     fill(tmp_path / "empty" / "train" / "good", ".DS_Store")
     with pytest.raises(ValueError, match="good' holds no picture: expected the good ones there"):
         categories(tmp_path / "empty")
-    with pytest.raises(ValueError, match="empty' holds no picture: expected good ones"):
+    with pytest.raises(ValueError, match="empty' holds no picture: expected some"):
         good(tmp_path / "empty")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gestalt.drawn import objects
 from gestalt.nn import features
 from gestalt.tasks.anomaly.config import DESCRIPTORS
-from gestalt.tasks.anomaly.descriptors import NAMES, Descriptor, colour, fit, gradient, of_name, of_network, raw
+from gestalt.tasks.anomaly.descriptors import Descriptor, colour, fit, gradient, of_name, of_network, raw
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,7 @@ def waves(angle: float, size: int = 64) -> Tensor:
     return wave.expand(1, 3, -1, -1).float() * 0.5
 
 
-def test_the_settings_know_all_names() -> None:
-    assert DESCRIPTORS == NAMES
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DESCRIPTORS)
 def test_a_map_covers_the_picture_evenly(name: str, picture: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gestalt.nn.pretext.STEPS", 2)
     described = of_name(f"{name}@64", [picture])(picture)

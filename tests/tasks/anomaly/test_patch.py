@@ -14,6 +14,7 @@ from gestalt.metrics.detection import auroc, pixel_auroc
 from gestalt.run.folder import Plan, Run
 from gestalt.tasks.anomaly import patch
 from gestalt.tasks.anomaly.config import Memory
+from gestalt.tasks.anomaly.synthetic import among_others
 
 SMALL = Memory(descriptors=("gradient@64", "gabor@64"), keys=1500)
 
@@ -228,3 +229,22 @@ def test_a_window_without_keys_is_left_open() -> None:
     shots = [torch.randn(1, 3, 48, 48, generator=chance).clamp(-1, 1) for _ in range(2)]
     memory = patch.fit(shots, Memory(descriptors=("gradient@48",), keys=5, window=0.05))
     assert bool(memory.judge(shots[0]).map.isfinite().all())
+
+
+@pytest.mark.parametrize("name", ["gradient", "raw", "random"])
+def test_places_are_the_same_when_judging_as_when_fitting(name: str) -> None:
+    """Within a window a known picture is at no distance from itself, whatever the strides and sides."""
+    chance = torch.Generator().manual_seed(0)
+    shots = [torch.rand(1, 3, 45, 61, generator=chance) * 2 - 1 for _ in range(2)]
+    settings = Memory(descriptors=(f"{name}@61",), keys=5000, dims=200, window=0.02, augment="none")
+    (part,) = patch.fit(shots, settings).remembered
+    assert float(part.distances(shots[0], 0.02).max()) < 0.02
+    groups = patch.groups_of(0, shots[0], 2)
+    assert float(part.distances(shots[0], 1.0, groups).min()) > 0.05
+
+
+def test_undamaged_pictures_judged_by_the_others_score_what_they_do_themselves() -> None:
+    shots = [part.image for part in parts(4, size=(64, 64), seed=21)]
+    memory = patch.fit(shots, SMALL)
+    for n, (shot, own) in enumerate(zip(shots, memory.self_scores, strict=True)):
+        assert among_others(memory, shot, patch.groups_of(n, shot, 4)) == pytest.approx(own, rel=0.06)

@@ -5,9 +5,9 @@ good pictures score. If that is normal, a new good one exceeds
 
     mean + t(k - 1, 1 - r) * deviation * sqrt(1 + 1 / k)
 
-with probability r: the prediction bound of Student's distribution, which knows that k is small. It leans to too few
-alarms, since a good picture has one picture less to be compared with while it scores itself. Below `ENOUGH` pictures
-nothing is promised: the bound is taken with the t of `ENOUGH`, and called uncalibrated.
+with probability r: the prediction bound of Student's distribution, which knows that k is small. Below `ENOUGH` pictures
+nothing is promised, nor where they are all but the same picture: the bound is then taken with the t of `ENOUGH`, or
+with the deviation `USUAL_SPREAD`, and called uncalibrated.
 
 Where defective pictures are at hand, `from_labelled` takes the threshold with the highest F1 instead.
 
@@ -27,8 +27,15 @@ from gestalt.metrics.detection import f1_max
 
 Number = TypeVar("Number", float, Tensor)
 
+TINY = 1e-6
+
 ENOUGH = 5
 """Good pictures from which a threshold is called calibrated."""
+
+
+SAME, USUAL_SPREAD = 1e-3, 0.05
+"""Deviation of the scores of good pictures, as a part of what they usually are: below the first they are copies of one;
+the second is taken instead."""
 
 
 class Threshold(NamedTuple):
@@ -38,19 +45,21 @@ class Threshold(NamedTuple):
     usual: what a good picture scores, the median.
     false_alarms: part of good pictures that should exceed it.
     is_calibrated: whether there were enough good pictures to promise that.
+    scale: that scores are normalised by.
     """
 
     value: float
     usual: float
     false_alarms: float
     is_calibrated: bool
+    scale: float
 
     def normalised(self, score: Number) -> Number:
-        """A score, or a map of them, on a scale from 0 to 1: the threshold is 0.5, a usual good picture 0.25.
+        """A score, or a map of them, from 0 to 1: the threshold is 0.5, a usual good picture about 0.25.
 
         Order is kept.
         """
-        x = (score - self.value) / (self.value - self.usual)
+        x = (score - self.value) / self.scale
         return 0.5 + 0.5 * x / (1 + abs(x))  # type: ignore[return-value]
 
     def cut(self, sensitivity: float) -> float:
@@ -59,7 +68,7 @@ class Threshold(NamedTuple):
         The inverse of `normalised` at 1 - sensitivity.
         """
         y = 2 * (1 - sensitivity) - 1
-        return self.value + (self.value - self.usual) * y / (1 - abs(y))
+        return self.value + self.scale * y / (1 - abs(y))
 
 
 def from_labelled(self_scores: Sequence[float], defective: Sequence[float], shots: int) -> Threshold:
@@ -74,9 +83,9 @@ def from_labelled(self_scores: Sequence[float], defective: Sequence[float], shot
     lowest = f1_max([*self_scores, *defective], labels).threshold
     below = [score for score in (*self_scores, *defective) if score < lowest]
     usual = statistics.median(self_scores)
-    value = max((lowest + max(below)) / 2 if below else lowest - 1e-6, usual + 1e-6)
+    value = max((lowest + max(below)) / 2 if below else lowest - TINY, usual + TINY)
     alarms = sum(score > value for score in self_scores) / len(self_scores)
-    return Threshold(value, usual, alarms, shots >= ENOUGH)
+    return Threshold(value, usual, alarms, shots >= ENOUGH, max(value - usual, statistics.stdev(self_scores), TINY))
 
 
 def from_good(self_scores: Sequence[float], false_alarms: float, shots: int) -> Threshold:
@@ -87,10 +96,12 @@ def from_good(self_scores: Sequence[float], false_alarms: float, shots: int) -> 
         false_alarms: wanted part of good pictures above it, in (0, 0.5).
         shots: good pictures there were.
     """
-    k = len(self_scores)
-    is_calibrated = shots >= ENOUGH
-    degrees = k - 1 if is_calibrated else ENOUGH - 1
-    deviation = max(statistics.stdev(self_scores), 1e-6)
-    bound = float(stats.t.ppf(1 - false_alarms, degrees)) * deviation * math.sqrt(1 + 1 / k)
-    usual = statistics.median(self_scores)
-    return Threshold(max(statistics.mean(self_scores) + bound, usual + 1e-6), usual, false_alarms, is_calibrated)
+    k, usual = len(self_scores), statistics.median(self_scores)
+    deviation, least = statistics.stdev(self_scores), abs(usual)
+    is_calibrated = shots >= ENOUGH and deviation >= SAME * least
+    if deviation < SAME * least:
+        deviation = USUAL_SPREAD * least
+    degrees = k - 1 if shots >= ENOUGH else ENOUGH - 1
+    bound = float(stats.t.ppf(1 - false_alarms, degrees)) * max(deviation, TINY) * math.sqrt(1 + 1 / k)
+    value = max(statistics.mean(self_scores) + bound, usual + TINY)
+    return Threshold(value, usual, false_alarms, is_calibrated, value - usual)

@@ -51,8 +51,6 @@ STRIDES = {"gabor": 2, "random": 0, "pair": 2}
 USUAL = {"squeezenet": ("fire4", "fire7"), "vgg19": ("relu3_1", "relu4_1"), "inception": ("conv3b", "conv4a")}
 """Layers of networks with weights where none are named."""
 
-NAMES = ("raw", "colour", "gradient", *LEVELS)
-
 
 class Descriptor(NamedTuple):
     """One way to describe places.
@@ -92,6 +90,11 @@ class Descriptor(NamedTuple):
         height, width = shown.shape[2:]
         for top in range(0, height, TILE):
             yield (self._tile(shown, top, left) for left in range(0, width, TILE))
+
+    def grid_in_tiles(self, picture: Tensor) -> tuple[int, int] | None:
+        """(h, w) of the map of a picture that is described in tiles; None of one that is not."""
+        height, width = self.shown(picture).shape[2:]
+        return (height // self.stride, width // self.stride) if self._is_tiled((height, width)) else None
 
     def _is_tiled(self, size: Sequence[int]) -> bool:
         return bool(self.stride) and max(size) > TILE + 2 * HALO

@@ -17,12 +17,17 @@ def held_out_scores(shots: Sequence[Tensor], settings: Transforms, *, seed: int,
     """What good pictures score by a model of transformations that was trained on the other half of them."""
     given = list(shots) if len(shots) > 1 else halves(shots[0])
     found = [0.0] * len(given)
-    for fold in range(2):
-        learned = [shot for n, shot in enumerate(given) if n % 2 != fold]
+    for fold, learned in enumerate(folds(shots)):
         other = transforms.fit(learned, settings, seed=seed, run=Under(run, f"half {fold + 1} of the good"))
         for n in range(fold, len(given), 2):
             found[n] = other.judge(given[n]).score
     return found
+
+
+def folds(shots: Sequence[Tensor]) -> list[list[Tensor]]:
+    """What is learned in turn: all good pictures but every second; of a single one, a half."""
+    given = list(shots) if len(shots) > 1 else halves(shots[0])
+    return [[shot for n, shot in enumerate(given) if n % 2 != fold] for fold in range(2)]
 
 
 def halves(picture: Tensor) -> list[Tensor]:

@@ -14,10 +14,10 @@ from torch import Tensor
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly import fused, patch, transforms
-from gestalt.tasks.anomaly.calibrate import Threshold, from_good, from_labelled
+from gestalt.tasks.anomaly.calibrate import ENOUGH, Threshold, from_good, from_labelled
 from gestalt.tasks.anomaly.config import Fused, Memory, Transforms
 from gestalt.tasks.anomaly.fused import FusedModel
-from gestalt.tasks.anomaly.held_out import held_out_scores
+from gestalt.tasks.anomaly.held_out import folds, held_out_scores
 from gestalt.tasks.anomaly.patch import PatchMemory
 from gestalt.tasks.anomaly.synthetic import share_found
 from gestalt.tasks.anomaly.transforms import TransformModel
@@ -72,11 +72,21 @@ def fit(
         scorer = transforms.fit(shots, settings, seed=seed, run=run)
         self_scores = held_out_scores(shots, settings, seed=seed, run=run)
     if defective:
-        threshold = from_labelled(self_scores, [scorer.judge(picture).score for picture in defective], len(shots))
+        scores = [scorer.judge(picture).score for picture in defective]
+        threshold = from_labelled(self_scores, scores, len(shots))
+        found = sum(score > threshold.value for score in scores) / len(scores)
+        run.measure(false_alarms_of_good=threshold.false_alarms, recall_of_defects=found)
+        if threshold.false_alarms > settings.false_alarms:
+            run.say(
+                f"warning: at the best threshold {threshold.false_alarms:.0%} of the good pictures are called anomalous"
+            )
     else:
         threshold = from_good(self_scores, settings.false_alarms, len(shots))
-    numbers = [threshold.value, threshold.usual, threshold.false_alarms, float(threshold.is_calibrated)]
+        if not threshold.is_calibrated:
+            why = "are too few" if len(shots) < ENOUGH else "are all but the same picture"
+            run.say(f"the threshold is uncalibrated: {len(shots)} good pictures {why}, and nothing is promised")
     height, width = shots[0].shape[2:]
+    numbers = [float(number) for number in threshold]
     more = {"threshold": torch.tensor(numbers, dtype=torch.float64), "seed": torch.tensor(seed)}
     more["size"] = torch.tensor([height, width])
     if needs_shots(settings):
@@ -84,7 +94,7 @@ def fit(
     run.save("model", scorer.tensors() | more)
     run.measure(threshold=threshold.value, usual=threshold.usual, shots=len(shots), calibrated=threshold.is_calibrated)
     if isinstance(scorer, PatchMemory):
-        found = share_found(scorer, shots, threshold.value, seed=seed)
+        found = share_found(scorer, shots, threshold.value, seed=seed, run=run)
         run.measure(synthetic_recall=found)
         if found < FEW_FOUND:
             run.say(f"warning: of defects made on the good pictures only {found:.0%} exceed the threshold")
@@ -94,6 +104,24 @@ def fit(
     if isinstance(scorer, FusedModel):
         run.measure(trust_in_transforms=scorer.trust[1])
     return Model(scorer, threshold, shots[0].device, (height, width))
+
+
+def check(shots: Sequence[Tensor], settings: Memory | Transforms | Fused, defective: Sequence[Tensor] = ()) -> None:
+    """What can be known before anything is fitted.
+
+    Raises:
+        ValueError: one good picture of a single pixel; or, for transformations, a picture is a strip, or
+            transformations cannot be told apart on all good pictures or on a half of them.
+    """
+    if len(shots) == 1 and max(shots[0].shape[2:]) < 2:
+        raise ValueError("a single good picture of a single pixel says nothing: give a larger one, or more")
+    if isinstance(settings, Memory):
+        return
+    critics = settings.transforms if isinstance(settings, Fused) else settings
+    for some in (shots, *folds(shots)):
+        transforms.distinguishable(some, critics)
+    for picture in defective:
+        transforms.level_sizes(picture.shape[2:], transforms.level_sides(critics))
 
 
 def needs_shots(settings: Memory | Transforms | Fused) -> bool:
@@ -119,7 +147,7 @@ def load(run: Path, device: torch.device | str) -> Model:
         raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")
     saved, config = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
     try:
-        value, usual, false_alarms, is_calibrated = saved["threshold"].tolist()
+        value, usual, false_alarms, is_calibrated, scale = saved["threshold"].tolist()
         height, width = saved["size"].tolist()
         scorer = restored(saved, content["engine"], config["settings"])
     except (KeyError, TypeError, ValueError) as error:
@@ -127,7 +155,7 @@ def load(run: Path, device: torch.device | str) -> Model:
             f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "
             f"{record.VERSION}: {error}"
         ) from error
-    threshold = Threshold(value, usual, false_alarms, bool(is_calibrated))
+    threshold = Threshold(value, usual, false_alarms, bool(is_calibrated), scale)
     return Model(scorer, threshold, torch.device(device), (height, width))
 
 

@@ -39,7 +39,7 @@ class Told(NamedTuple):
 
 
 def keep(paths: Sequence[tuple[Path, PurePath]], model: Model, settings: Score, *, run: NullRun) -> Told:
-    """Judge pictures one after the other; one that cannot be read is named and left out.
+    """Judge pictures one after the other; one that cannot be read or judged is named and left out.
 
     Args:
         paths: of each where it lies, and the name, without ending, that its maps get.
@@ -53,11 +53,12 @@ def keep(paths: Sequence[tuple[Path, PurePath]], model: Model, settings: Score, 
         path, name = paths[step]
         try:
             picture = image.read(path)
-        except ValueError as error:
-            state["skipped"].append([str(path), str(error)])
-            run.say(f"left out: {error}")
+            judged = model.scorer.judge(picture.to(model.device))
+        except ValueError as error:  # it cannot be read, or it is a strip, which critics do not take
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            state["skipped"].append([str(path), reason])
+            run.say(f"left out: {reason}")
             continue
-        judged = model.scorer.judge(picture.to(model.device))
         state["rows"].append([str(path), model.threshold.normalised(judged.score), judged.score > cut])
         if settings.images:
             keep_images(picture, judged, model.threshold, cut, name, run)

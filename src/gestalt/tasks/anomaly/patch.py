@@ -18,7 +18,7 @@ With a single good picture, its two halves stand for two, and medians are not ta
 
 What the k good pictures score among themselves is by k - 1 pictures, and too high: a new one has k to be compared with.
 With s(n) the mean score by n pictures, and s(n) = a + b / n, it is by (s(k - 2) - s(k - 1)) (k - 2) / k too high, which
-is subtracted.
+is subtracted where k is 3 to 10.
 
 On the features of a network with weights (`--features`) this is PatchCore's recipe, with the score of AnomalyDINO; on
 colours and gradients it needs no weights at all.
@@ -63,8 +63,8 @@ OWN = 2**12
 FALLS = 10
 """Good pictures up to which it is seen how scores fall with their number; with more they hardly do."""
 
-TINY = 1e-6
-"""Below it a distance is none."""
+TINY, NOISE = 1e-6, 1e-3
+"""Below the first a distance is none; deviations of distances below the second are rounding, or the grain of film."""
 
 AGREE = 0.9
 """Medians are taken if the spread of the good pictures' log scores falls below this part of what it is without."""
@@ -99,22 +99,23 @@ class Remembered:
 
     def distances(self, picture: Tensor, window: float, groups: Tensor | None = None) -> Tensor:
         """Of every place to the nearest good one, (h, w); with (1, 1, H, W) groups, to one of another group."""
-        height, width = (-(-side // (self.descriptor.stride or 1)) for side in self.descriptor.shown(picture).shape[2:])
-        group = None if groups is None else F.interpolate(groups, (height, width), mode="nearest")[0, 0].long()
-        rows, top = [], 0
+        grid, rows, top = self.descriptor.grid_in_tiles(picture), [], 0
         for row in self.descriptor.tiles(picture):
             found, left = [], 0
             for map_ in row:
-                place = places(map_.shape[2:], (top, left), (height, width)).to(map_) if window < 1 else None
-                h, w = map_.shape[2:]
-                own = None if group is None else group[top : top + h, left : left + w].flatten()
+                (h, w), whole = map_.shape[2:], grid or map_.shape[2:]
+                place = places((h, w), (top, left), whole).to(map_) if window < 1 else None
+                own = None
+                if groups is not None:
+                    group = F.interpolate(groups, whole, mode="nearest")[0, 0].long()
+                    own = group[top : top + h, left : left + w].flatten()
                 keys = map_[0].flatten(1).T
                 distances = self.bank.distances(keys, window=window, place_n2=place, group_n=own)
-                if place is not None:  # where the window holds no key, it is left open
-                    wide = self.bank.distances(keys, group_n=own)
+                if place is not None and (torch.compiler.is_exporting() or not bool(distances.isfinite().all())):
+                    wide = self.bank.distances(keys, group_n=own)  # where the window holds no key, it is left open
                     distances = torch.where(distances.isfinite(), distances, wide)
                 found.append(distances.view(h, w))
-                left += map_.shape[3]
+                left += w
             rows.append(torch.cat(found, 1))
             top += len(rows[-1])
         return torch.cat(rows)
@@ -127,12 +128,14 @@ class PatchMemory:
     is_relative: whether distances are taken relative to their median over the picture.
     self_scores: what the good pictures score, each compared with the others only, less what one more would change;
         of a single one, its two halves.
+    fall: by how much a score is lower for one more good picture.
     """
 
     settings: Memory
     remembered: tuple[Remembered, ...]
     is_relative: bool
     self_scores: tuple[float, ...]
+    fall: float
 
     def judge(self, image: Tensor) -> Judged:
         """What is strange about a picture.
@@ -165,6 +168,7 @@ class PatchMemory:
     def tensors(self) -> dict[str, Tensor]:
         """All of it for a file of weights."""
         kept = {"self_scores": torch.tensor(self.self_scores), "is_relative": torch.tensor(self.is_relative)}
+        kept["fall"] = torch.tensor(self.fall, dtype=torch.float64)
         for n, part in enumerate(self.remembered):
             usual = torch.tensor([part.mean, part.deviation, part.weight], dtype=torch.float64)
             kept |= tensors(part.bank, f"bank{n}") | {f"usual{n}": usual}
@@ -208,7 +212,7 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
         sum(share * score for share, score in zip(shares, of_one, strict=True)) - fall
         for of_one in zip(*scores, strict=True)
     )
-    return PatchMemory(settings, tuple(remembered), is_relative, self_scores)
+    return PatchMemory(settings, tuple(remembered), is_relative, self_scores, fall)
 
 
 def leveled(distances: Tensor, is_relative: bool) -> Tensor:
@@ -249,7 +253,7 @@ def _rated(
     """
     found = [leveled(_nearest(one), is_relative) for one in among]
     usual = torch.cat(found)
-    mean, deviation = float(usual.mean()), float(usual.std(correction=0)) + TINY
+    mean, deviation = float(usual.mean()), max(float(usual.std(correction=0)), NOISE)
     scores = [float(top_mean((distances - mean) / deviation, worst)) for distances in found]
     weight = 1 / spread_of(scores, EXPECTED, WORTH)
     fall, k = 0.0, len(among)
@@ -282,7 +286,7 @@ def load(saved: Mapping[str, Tensor], settings: Memory, shots: Sequence[Tensor],
         usual = saved[f"usual{n}"].tolist()
         remembered.append(Remembered(descriptor, from_tensors(saved, f"bank{n}"), *usual))
     is_relative, self_scores = bool(saved["is_relative"]), tuple(saved["self_scores"].tolist())
-    return PatchMemory(settings, tuple(remembered), is_relative, self_scores)
+    return PatchMemory(settings, tuple(remembered), is_relative, self_scores, float(saved["fall"]))
 
 
 def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> list[Descriptor]:
@@ -314,9 +318,12 @@ def _remember(
     among = []
     for one in parts:
         table = bank.distances_by_group(one.keys, count, window=settings.window, place_n2=one.place)
-        among.append(table.scatter(1, one.group[:, None], torch.inf))
-    if not all(len(_nearest(table)) for table in among):  # a window so small that the halves of one picture do not meet
-        among = [bank.distances(one.keys)[:, None].expand(-1, count).contiguous() for one in parts]
+        table = table.scatter(1, one.group[:, None], torch.inf)
+        if not len(_nearest(table)):  # a window so small that the halves of one picture do not meet is left open
+            table = bank.distances_by_group(one.keys, count).scatter(1, one.group[:, None], torch.inf)
+        if not len(_nearest(table)):  # pictures so flat that the keys of one stand for all
+            table = bank.distances(one.keys)[:, None].expand(-1, count).contiguous()
+        among.append(table)
     return bank, among
 
 
@@ -344,7 +351,7 @@ def _described(
     turn: tuple[int, bool],
     most: int,
     seed: int,
-    choose: Callable[[Tensor, int, int], Tensor] = varied,
+    choose: Callable[..., Tensor] = varied,
 ) -> list[Described]:
     """Of every good picture, after so many quarter turns, mirrored first or not, about so many places, as chosen.
 
@@ -359,15 +366,15 @@ def _described(
         kept, begin = [], 0
         for row in rows:
             keys, part = row[0].flatten(1).T, slice(begin, begin + row[0, 0].numel())
-            drawn = choose(keys, -(-most * len(keys) // len(group)), seed).to(picture.device)
+            drawn = choose(keys, -(-most * len(keys) // len(group)), seed, n, *turn, begin).to(picture.device)
             kept.append(Described(keys[drawn], group[part][drawn], place[part][drawn]))
             begin = part.stop
         found.append(Described(*(torch.cat(some) for some in zip(*kept, strict=True))))
     return found
 
 
-def _at_random(keys: Tensor, most: int, seed: int) -> Tensor:
-    return some_of(len(keys), most, seed)
+def _at_random(keys: Tensor, most: int, *seed: int) -> Tensor:
+    return some_of(len(keys), most, *seed)
 
 
 def _gathered(described: Sequence[Sequence[Described]], most: int, settings: Memory, seed: int) -> Bank:

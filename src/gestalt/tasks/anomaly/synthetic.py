@@ -15,15 +15,14 @@ References:
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from gestalt.ops.chance import seeded
+from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.patch import PatchMemory, groups_of
-
-EACH = 2
-"""Defects on every good picture, one of each kind."""
 
 TRIES = 8
 """Pieces and places for them that are tried: a piece of bare ground on bare ground is no defect."""
@@ -32,15 +31,29 @@ MOST = 10
 """Good pictures, at most, that get some."""
 
 
-def share_found(memory: PatchMemory, shots: Sequence[Tensor], threshold: float, *, seed: int = 0) -> float:
-    """Part of the defects made on good pictures (1, 3, H, W) whose score, by the other good pictures, is above."""
-    found = []
-    for n, shot in enumerate(shots[:MOST]):
-        groups = groups_of(n, shot, len(shots))
+def share_found(
+    memory: PatchMemory, shots: Sequence[Tensor], threshold: float, *, seed: int = 0, run: NullRun = NullRun()
+) -> float:
+    """Part of the defects made on good pictures that are found, one of each kind on each picture.
+
+    Args:
+        memory: of the good pictures.
+        shots: these, (1, 3, H, W) each.
+        threshold: that a score must exceed.
+        seed: of all chance.
+        run: takes a step per picture.
+    """
+    state: dict[str, Any] = {"scores": []}
+    for n in run.steps("made defects", min(len(shots), MOST), state):
+        groups = groups_of(n, shots[n], len(shots))
         for kind, make in enumerate((pasted, scratched)):
-            score, _ = memory.judged(make(shot, seeded(seed, n, kind, 29)), groups)
-            found.append(float(score) > threshold)
-    return sum(found) / len(found)
+            state["scores"].append(among_others(memory, make(shots[n], seeded(seed, n, kind, 29)), groups))
+    return sum(score > threshold for score in state["scores"]) / len(state["scores"])
+
+
+def among_others(memory: PatchMemory, picture: Tensor, groups: Tensor) -> float:
+    """What the other good pictures say of one, less what one more of them would change."""
+    return float(memory.judged(picture, groups)[0]) - memory.fall
 
 
 def pasted(picture: Tensor, chance: Generator) -> Tensor:

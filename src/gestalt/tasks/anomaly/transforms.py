@@ -286,12 +286,7 @@ def fit(shots: Sequence[Tensor], settings: Transforms, *, seed: int = 0, run: Nu
     sides = level_sides(settings)
     groups = grouped([in_levels(shot, sides) for shot in shots], seed)
     every = listed(settings.transformations)
-    model = TransformModel(distinct([group.levels[-1] for group in groups], every), sides, settings)
-    if len(model.kept) < min(2, len(every)):
-        raise ValueError(
-            "transformations not distinguishable: turned, flipped or shifted, the good pictures stay the same (flat or "
-            "symmetric); give pictures with more structure, or use the patch memory"
-        )
+    model = TransformModel(distinguishable(shots, settings), sides, settings)
     if len(model.kept) < len(every):
         run.say(f"{len(every) - len(model.kept)} of {len(every)} transformations leave the good pictures as others do")
     if settings.held_out and len(every) > 1:
@@ -311,6 +306,23 @@ def fit(shots: Sequence[Tensor], settings: Transforms, *, seed: int = 0, run: Nu
             run.preview("rec_level", n, x[:1].clamp(-1, 1))
     model.calibrate(shots)
     return model
+
+
+def distinguishable(shots: Sequence[Tensor], settings: Transforms) -> list[int]:
+    """Which transformations differ on the good pictures, (1, 3, H, W) each: their places in the list.
+
+    Raises:
+        ValueError: fewer than two do, or a picture is a strip.
+    """
+    every, sides = listed(settings.transformations), level_sides(settings)
+    kept = distinct([in_levels(shot, sides[-1:])[0] for shot in shots], every)
+    if len(kept) < min(2, len(every)):
+        raise ValueError(
+            "transformations not distinguishable: turned, flipped or shifted, the good pictures, or a half of them "
+            "that must do without the rest, stay the same (flat or symmetric); give pictures with more structure, or "
+            "use the patch memory"
+        )
+    return kept
 
 
 def width_of(n: int, settings: Transforms) -> int:
