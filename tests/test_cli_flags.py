@@ -68,14 +68,18 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "generate inpaint": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "generate collage": ["--help", *NEW_FLAGS, *RUN_FLAGS],
     "anomaly fit": [
-        *("--help", "--shots", "--false-alarms", "--descriptors", "--features", "--features-size", "--layers"),
-        *("--augment", "--window", "--keys", "--dims", "--worst"),
+        *("--help", "--defects", "--shots", "--false-alarms", "--descriptors", "--features", "--features-size"),
+        *("--layers", "--augment", "--window", "--keys", "--dims", "--worst", "--relative"),
         *RUN_FLAGS,
     ],
     "anomaly fit --engine transforms": [
-        *("--help", "--shots", "--false-alarms", "--transformations", "--size", "--coarsest", "--finest", "--ratio"),
-        *("--width", "--widest", "--iterations", "--turns", "--lr", "--alpha", "--fakes", "--noise", "--worst"),
-        *("--held-out", *RUN_FLAGS),
+        *("--help", "--defects", "--shots", "--false-alarms", "--transformations", "--size", "--coarsest", "--finest"),
+        *("--ratio", "--width", "--widest", "--iterations", "--turns", "--lr", "--alpha", "--fakes", "--noise"),
+        *("--worst", "--held-out", *RUN_FLAGS),
+    ],
+    "anomaly fit --engine fused": [
+        *("--help", "--defects", "--shots", "--false-alarms", "--descriptors", "--features", "--transformations"),
+        *("--finest", "--iterations", *RUN_FLAGS),
     ],
     "anomaly score": ["--help", "--sensitivity", "--fail-on-anomaly", "--no-images", *RUN_FLAGS],
     "anomaly test": ["--help", "--scorers", "--shots", "--draws", "--features", *RUN_FLAGS],
@@ -86,6 +90,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "resume": ["--help", "--quiet", "--json"],
     "report": ["--help", "--json"],
+    "export": ["--help", "--onnx", "--size", "--overwrite", "--json"],
     "runs": ["--help", "--root", "--json"],
     "cite": ["--help"],
 }

@@ -37,7 +37,8 @@ class Options:
     engine: str = ""
     """How it is done, where a command has several ways, and by default the first: patch (nearest patches, no training),
     pair (networks trained on two pictures), vaegan or singan (networks trained on one), transforms (critics trained on
-    good pictures). Each has settings of its own, which help shows where an engine is named beside it."""
+    good pictures), fused (patch and transforms). Each has settings of its own, which help shows where an engine is
+    named beside it."""
 
     quiet: bool = False
     """Say nothing but errors and, at the end, the run folder."""
