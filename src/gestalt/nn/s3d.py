@@ -37,7 +37,7 @@ class Gate(nn.Module):
 
 
 class S3DG(nn.Module):
-    """(B, 3, T, H, W) in [-1, 1] -> (B, 1024, T, H / 32, W / 32), up or down by one where that is not whole; H, W >= 32.
+    """(B, 3, T, H, W) in [-1, 1] -> (B, 1024, T, H / 32, W / 32), one more or less where not whole; H, W >= 32.
 
     Args:
         generator: of the weights: convolutions N(0, 2 / fan-in), gates near open.
