@@ -12,7 +12,7 @@ from torch import Tensor
 from gestalt.drawn.parts import parts
 from gestalt.metrics.detection import auroc, pixel_auroc
 from gestalt.run.folder import Plan, Run
-from gestalt.tasks.anomaly import patch
+from gestalt.tasks.anomaly import gathering, patch
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.synthetic import among_others
 
@@ -131,7 +131,7 @@ def test_stopped_and_resumed_it_is_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls, original = 0, patch._remember
+    calls, original = 0, gathering.remembered
 
     def counted(*given: Any) -> Any:
         nonlocal calls
@@ -140,7 +140,7 @@ def test_stopped_and_resumed_it_is_the_same(
             raise KeyboardInterrupt
         return original(*given)
 
-    monkeypatch.setattr(patch, "_remember", counted)
+    monkeypatch.setattr(gathering, "remembered", counted)
     plan = Plan(command="anomaly fit", engine="patch", preset="fast", seed=0, device="cpu", threads=1)
     with contextlib.suppress(KeyboardInterrupt), Run.create(tmp_path / "run", plan, save_every_s=0) as run:
         patch.fit(good, SMALL, run=run)
@@ -160,8 +160,10 @@ def test_copies_are_taken_that_look_as_good() -> None:
     streaks = [0.4 * torch.randn(1, 3, 1, 64, generator=chance).expand(-1, -1, 64, -1) for _ in range(3)]
     for pictures, expected in ((dots, 8), (streaks, 4)):
         descriptor = patch.describers(Memory(descriptors=("gradient@64",)), ())[0]
-        upright, *copies = (patch._described(descriptor, pictures, turn, 9999, 0) for turn in patch.TURNS["auto"])
-        assert 1 + len(patch.as_usual(upright, copies, SMALL, 0)) == expected
+        upright, *copies = (
+            gathering._described(descriptor, pictures, turn, 9999, 0) for turn in gathering.TURNS["auto"]
+        )
+        assert 1 + len(gathering.as_usual(upright, copies, SMALL, 0)) == expected
 
 
 def grained(strength: float, seed: int) -> Tensor:
@@ -239,7 +241,7 @@ def test_places_are_the_same_when_judging_as_when_fitting(name: str) -> None:
     settings = Memory(descriptors=(f"{name}@61",), keys=5000, dims=200, window=0.02, augment="none")
     (part,) = patch.fit(shots, settings).remembered
     assert float(part.distances(shots[0], 0.02).max()) < 0.02
-    groups = patch.groups_of(0, shots[0], 2)
+    groups = gathering.groups_of(0, shots[0], 2)
     assert float(part.distances(shots[0], 1.0, groups).min()) > 0.05
 
 
@@ -247,4 +249,4 @@ def test_undamaged_pictures_judged_by_the_others_score_what_they_do_themselves()
     shots = [part.image for part in parts(4, size=(64, 64), seed=21)]
     memory = patch.fit(shots, SMALL)
     for n, (shot, own) in enumerate(zip(shots, memory.self_scores, strict=True)):
-        assert among_others(memory, shot, patch.groups_of(n, shot, 4)) == pytest.approx(own, rel=0.06)
+        assert among_others(memory, shot, gathering.groups_of(n, shot, 4)) == pytest.approx(own, rel=0.06)

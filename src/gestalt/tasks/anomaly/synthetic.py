@@ -22,7 +22,8 @@ from torch import Generator, Tensor
 
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
-from gestalt.tasks.anomaly.patch import PatchMemory, groups_of
+from gestalt.tasks.anomaly.gathering import groups_of
+from gestalt.tasks.anomaly.patch import PatchMemory
 
 TRIES = 8
 """Pieces and places for them that are tried: a piece of bare ground on bare ground is no defect."""
