@@ -22,8 +22,8 @@ def test_thirteen_kinds_in_three_families() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_moves_in_sight(kind: str) -> None:
-    frames = quiet(kind, 2).frames(np.arange(40) * 0.1, 48)
-    assert frames.shape == (40, 48, 48, 3)
+    frames = quiet(kind, 2).frames(np.arange(24) * 0.15, 32)
+    assert frames.shape == (24, 32, 32, 3)
     assert frames.dtype == np.uint8
     moved = np.abs(np.diff(frames.astype(int), axis=0)).max((1, 2, 3))
     assert (moved > 30).mean() > 0.7  # a part of the gait is out of sight

@@ -334,7 +334,7 @@ def test_a_penalty_every_few_steps_weighs_as_much(pictures: Two, monkeypatch):
 
 
 def test_a_level_that_gets_no_better_ends_early_and_resumes_to_the_same(pictures: Two, tmp_path, monkeypatch):
-    settings = dataclasses.replace(TINY, steps=200, coarse_steps=200, coarsest=16, plateau=40)
+    settings = dataclasses.replace(TINY, steps=80, coarse_steps=80, coarsest=16, plateau=40)
     distances = itertools.chain([1.0, 1.0, 0.5, 0.5], itertools.repeat(0.495))
     monkeypatch.setattr(pair, "sliced_wasserstein", lambda *_, **__: next(distances))
     run = Watched()
