@@ -88,3 +88,9 @@ def test_tiles_give_what_the_whole_gives(name: str, size: tuple[int, int], monke
     rows = [torch.cat(list(row), 3) for row in descriptor.tiles(picture)]
     assert len(rows) == -(-round(320 * size[0] / size[1] / 16) * 16 // 96)
     torch.testing.assert_close(torch.cat(rows, 2), descriptor(picture), atol=2e-5, rtol=1e-4)
+
+
+def test_layers_of_a_network_count_alike_where_asked(picture: Tensor) -> None:
+    found = of_network("random@64", features.load("random"), ("conv1", "conv2"), 64, alike=True)(picture)
+    for layer in found.chunk(2, 1):
+        torch.testing.assert_close(layer.norm(dim=1), torch.ones_like(layer[:, 0]), atol=1e-4, rtol=0)

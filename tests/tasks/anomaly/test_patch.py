@@ -174,7 +174,7 @@ def grained(strength: float, seed: int) -> Tensor:
 
 def test_strangeness_is_relative_where_good_pictures_agree_on_it(good: list[Tensor]) -> None:
     """Surfaces of rougher and finer grain; a fine one with a small defect is no stranger than a rough good one."""
-    settings = Memory(descriptors=("colour@64",), keys=500)
+    settings = Memory(descriptors=("colour@64", "colour@48"), keys=500)
     surfaces = [grained(strength, n) for n, strength in enumerate((0.2, 0.4, 0.8, 0.3, 0.6))]
     memory = patch.fit(surfaces, settings)
     assert memory.is_relative

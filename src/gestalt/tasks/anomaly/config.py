@@ -67,7 +67,7 @@ class Memory(Learned):
 
     relative: Literal["auto", "yes", "no"] = "auto"
     """Measure how strange a place is by the middle of all places of its picture, for surfaces whose grain differs from
-    piece to piece; auto: where the good pictures then agree better."""
+    piece to piece; auto: where by all of several descriptors the good pictures then agree better."""
 
     def __post_init__(self) -> None:
         """Check the ranges, and make FILE absolute, so that the model can be used from any folder.

@@ -139,7 +139,7 @@ def of_name(name: str, shots: Sequence[Tensor], *, seed: int = 0) -> Descriptor:
     return of_network(name, network, LEVELS[kind], side)._replace(stride=STRIDES[kind])
 
 
-def of_network(name: str, network: Features, layers: Sequence[str], size: int) -> Descriptor:
+def of_network(name: str, network: Features, layers: Sequence[str], size: int, *, alike: bool = False) -> Descriptor:
     """The maps of some layers, each the mean of 3x3 places, brought to the grid of the finest and put together.
 
     Args:
@@ -147,6 +147,7 @@ def of_network(name: str, network: Features, layers: Sequence[str], size: int) -
         network: of images.
         layers: of it; none takes its usual ones.
         size: long side in pixels.
+        alike: whether each layer's vector has length 1 at every place, so that all layers count alike.
 
     Raises:
         ValueError: it has no such layers, or does not look at pictures.
@@ -163,7 +164,8 @@ def of_network(name: str, network: Features, layers: Sequence[str], size: int) -
             maps = network.layers(picture, wanted)
         grid = max((maps[layer].shape[2:] for layer in wanted), key=math.prod)
         means = [F.avg_pool2d(maps[layer], 3, 1, 1, count_include_pad=False) for layer in wanted]
-        return torch.cat([F.interpolate(mean, grid, mode="bilinear") for mean in means], dim=1)
+        found = [F.interpolate(mean, grid, mode="bilinear") for mean in means]
+        return torch.cat([F.normalize(map_) if alike else map_ for map_ in found], dim=1)
 
     return Descriptor(name, size, describe)
 

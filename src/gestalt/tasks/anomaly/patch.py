@@ -13,8 +13,8 @@ score and the map of all descriptors are weighted means, the weight of one being
 pictures, of their scores: what light or pose changes counts less. The map is smoothed, and raised so that the mean of
 its highest part is the score again: what exceeds a threshold of scores can then be seen on it.
 
-Whether medians are taken is seen on the good pictures, too: where by every descriptor their scores then agree better.
-With a single good picture, its two halves stand for two, and medians are not taken.
+Whether medians are taken is seen on the good pictures, too: where by all of several descriptors their scores then agree
+better. With a single good picture, its two halves stand for two, and medians are not taken.
 
 What the k good pictures score among themselves is by k - 1 pictures, and too high: a new one has k to be compared with.
 With s(n) the mean score by n pictures, and s(n) = a + b / n, it is by (s(k - 2) - s(k - 1)) (k - 2) / k too high, which
@@ -178,6 +178,7 @@ def fit(shots: Sequence[Tensor], settings: Memory, *, seed: int = 0, run: NullRu
     is_relative = settings.relative == "yes" or (
         settings.relative == "auto"
         and len(shots) > 1
+        and len(describing) > 1  # one alone errs
         and all(agree_better(among, settings.worst) for among in state["among"])
     )
     remembered, scores, falls = [], [], []
@@ -274,7 +275,7 @@ def describers(settings: Memory, shots: Sequence[Tensor], *, seed: int = 0) -> l
     if settings.features:
         network = load_features(settings.features)
         name = f"{network.arch}@{settings.features_size}"
-        return [of_network(name, network, settings.layers, settings.features_size)]
+        return [of_network(name, network, settings.layers, settings.features_size, alike=True)]
     return [of_name(name, shots, seed=seed) for name in settings.descriptors]
 
 
