@@ -390,9 +390,9 @@ def test_it_comes_back_from_its_file(trained, shot: Tensor, tmp_path):
 
 
 def test_what_is_held_out(shot: Tensor):
-    seen, unseen = transforms.halves([shot], 24)
+    seen, unseen = transforms.learned_and_asked([shot], 24)
     assert torch.equal(torch.cat([*seen, unseen], 3), resize(shot, (24, 32)).clamp(-1, 1))
-    seen, unseen = transforms.halves([shot, shot.flip(3)], 24)
+    seen, unseen = transforms.learned_and_asked([shot, shot.flip(3)], 24)
     assert torch.equal(unseen, seen[0].flip(3)) or float((unseen - seen[0].flip(3)).abs().max()) < 1e-5
 
 

@@ -204,7 +204,7 @@ class Fused(Learned):
         super().__post_init__()
         object.__setattr__(self, "descriptors", self.memory.descriptors)
         object.__setattr__(self, "features", self.memory.features)
-        _ = self.transforms
+        _ = self.transforms  # refuses what the critics do not take
 
     @property
     def memory(self) -> Memory:

@@ -22,7 +22,7 @@ from gestalt.tasks.anomaly import patch, transforms
 from gestalt.tasks.anomaly.config import Fused
 from gestalt.tasks.anomaly.held_out import held_out_scores
 from gestalt.tasks.anomaly.patch import PatchMemory
-from gestalt.tasks.anomaly.scorer import Judged, spread_of
+from gestalt.tasks.anomaly.scorer import FromTensors, spread_of
 from gestalt.tasks.anomaly.transforms import TransformModel
 
 EXPECTED, WORTH = (0.3, 0.03), 2
@@ -30,7 +30,7 @@ EXPECTED, WORTH = (0.3, 0.03), 2
 
 
 @dataclass(frozen=True)
-class FusedModel:
+class FusedModel(FromTensors):
     """Both scorers; see the module.
 
     usual: mean and deviation of either's scores of good pictures.
@@ -44,24 +44,10 @@ class FusedModel:
     trust: tuple[float, float]
     self_scores: tuple[float, ...]
 
-    @torch.no_grad()
-    def judge(self, image: Tensor) -> Judged:
-        """What is strange about a picture, (1, 3, H, W) in [-1, 1], of any size.
-
-        Raises:
-            ValueError: it is a strip.
-        """
-        score, map_ = self.judged(image)
-        return Judged(float(score), map_)
-
     def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The same as tensors, (), and (1, 1, H, W)."""
+        """Both scores as one, and both maps."""
         (score, map_), (other, other_map) = self.memory.judged(image), self.model.judged(image)
-        return self.together(score, other), self.together(map_, other_map)
-
-    def together(self, by_memory: Tensor, by_model: Tensor) -> Tensor:
-        """Scores of either as one, or maps."""
-        return weighed(by_memory, by_model, self.usual, self.trust)
+        return weighed(score, other, self.usual, self.trust), weighed(map_, other_map, self.usual, self.trust)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it for a file of weights."""

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from gestalt.patchwork.bank import CANDIDATES, Bank, gather, places, some_of, varied
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.descriptors import Descriptor
+from gestalt.tasks.anomaly.halves import longer_axis
 
 AS_USUAL = 0.35
 """Deviations by which a copy's places may be farther from the good pictures than these are from each other, on average;
@@ -161,7 +162,7 @@ def groups_of(n: int, shot: Tensor, count: int) -> Tensor:
     """(1, 1, H, W): to which part of the good material each pixel belongs: its picture, or a half of the only one."""
     groups = torch.full((1, 1, *shot.shape[2:]), float(n), device=shot.device)
     if count == 1:
-        along = 3 if shot.shape[3] >= shot.shape[2] else 2
+        along = longer_axis(shot)
         half = shot.shape[along] // 2
         groups.narrow(along, half, shot.shape[along] - half).fill_(1.0)
     return groups

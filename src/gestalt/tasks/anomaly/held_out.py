@@ -11,11 +11,12 @@ from torch import Tensor
 from gestalt.run.service import NullRun, Under
 from gestalt.tasks.anomaly import transforms
 from gestalt.tasks.anomaly.config import Transforms
+from gestalt.tasks.anomaly.halves import halves
 
 
 def held_out_scores(shots: Sequence[Tensor], settings: Transforms, *, seed: int, run: NullRun) -> list[float]:
     """What good pictures score by a model of transformations that was trained on the other half of them."""
-    given = list(shots) if len(shots) > 1 else halves(shots[0])
+    given = apart(shots)
     found = [0.0] * len(given)
     for fold, learned in enumerate(folds(shots)):
         other = transforms.fit(learned, settings, seed=seed, run=Under(run, f"half {fold + 1} of the good"))
@@ -26,12 +27,10 @@ def held_out_scores(shots: Sequence[Tensor], settings: Transforms, *, seed: int,
 
 def folds(shots: Sequence[Tensor]) -> list[list[Tensor]]:
     """What is learned in turn: all good pictures but every second; of a single one, a half."""
-    given = list(shots) if len(shots) > 1 else halves(shots[0])
+    given = apart(shots)
     return [[shot for n, shot in enumerate(given) if n % 2 != fold] for fold in range(2)]
 
 
-def halves(picture: Tensor) -> list[Tensor]:
-    """Both halves of (1, 3, H, W), along its longer side."""
-    axis = 3 if picture.shape[3] >= picture.shape[2] else 2
-    half = picture.shape[axis] // 2
-    return [picture.narrow(axis, 0, half), picture.narrow(axis, picture.shape[axis] - half, half)]
+def apart(shots: Sequence[Tensor]) -> list[Tensor]:
+    """The good pictures, or the halves of a single one."""
+    return list(shots) if len(shots) > 1 else list(halves(shots[0]))

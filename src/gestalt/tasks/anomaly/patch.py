@@ -46,7 +46,7 @@ from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly import gathering
 from gestalt.tasks.anomaly.config import Memory
 from gestalt.tasks.anomaly.descriptors import Descriptor, of_name, of_network
-from gestalt.tasks.anomaly.scorer import Judged, spread_of, top_mean
+from gestalt.tasks.anomaly.scorer import FromTensors, spread_of, top_mean
 
 SMOOTH = 1 / 64
 """Deviation of the Gaussian that smooths a map, as a part of its long side: 4 pixels of 256."""
@@ -103,7 +103,7 @@ class Remembered:
 
 
 @dataclass(frozen=True)
-class PatchMemory:
+class PatchMemory(FromTensors):
     """A memory of good pictures; see the module.
 
     is_relative: whether distances are taken relative to their median over the picture.
@@ -118,20 +118,11 @@ class PatchMemory:
     self_scores: tuple[float, ...]
     fall: float
 
-    def judge(self, image: Tensor) -> Judged:
-        """What is strange about a picture.
+    def judged(self, image: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Score and map of a picture.
 
         Args:
             image: (1, 3, H, W) in [-1, 1], of any size, on the device of the good ones.
-        """
-        score, map_ = self.judged(image)
-        return Judged(float(score), map_)
-
-    def judged(self, image: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The same as tensors, (), and (1, 1, H, W).
-
-        Args:
-            image: as for `judge`.
             groups: (1, 1, H, W), of `groups_of`: what belongs to these is not compared with.
         """
         total, score, grid = sum(part.weight for part in self.remembered), image.new_zeros(()), None

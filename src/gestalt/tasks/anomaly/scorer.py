@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from gestalt.ops.resize import resize
@@ -35,6 +36,24 @@ class Scorer(Protocol):
             The score, and a map of the picture's size.
         """
         ...
+
+
+class FromTensors:
+    """A scorer whose judgement stays tensors until it is asked for, so that it can be part of an exported graph."""
+
+    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Score, (), and map, (1, 1, H, W), of (1, 3, H, W) in [-1, 1]."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def judge(self, image: Tensor) -> Judged:
+        """How unlike the good pictures this one is, as `Scorer`.
+
+        Raises:
+            ValueError: it is a strip, which critics do not take.
+        """
+        score, map_ = self.judged(image)
+        return Judged(float(score), map_)
 
 
 def top_mean(values: Tensor, share: float) -> Tensor:

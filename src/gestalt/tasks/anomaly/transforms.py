@@ -57,7 +57,8 @@ from gestalt.ops.resize import resize
 from gestalt.run.service import NullRun
 from gestalt.tasks.anomaly.config import Transforms
 from gestalt.tasks.anomaly.critics import MARGIN, Body, anomaly_map, named, naming_losses, settled
-from gestalt.tasks.anomaly.scorer import Judged, top_mean
+from gestalt.tasks.anomaly.halves import halves
+from gestalt.tasks.anomaly.scorer import FromTensors, top_mean
 from gestalt.tasks.anomaly.transformations import Transformation, distinct, listed
 
 BETAS, WIDEN_EVERY, SLOWS_D, SLOWS_G, SLOWER = (0.5, 0.999), 4, 500, 1000, 0.1
@@ -113,7 +114,7 @@ class Shots:
         return p
 
 
-class TransformModel:
+class TransformModel(FromTensors):
     """What judges: a critic per level, and what the good pictures score.
 
     Args:
@@ -135,18 +136,12 @@ class TransformModel:
         self.ceilings: list[float] = []
         self.health: tuple[float, ...] = ()
 
-    @torch.no_grad()
-    def judge(self, image: Tensor) -> Judged:
-        """Score a picture, (1, 3, H, W) in [-1, 1] of any size; 0 is like the good pictures, 1 the most there is.
+    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Score and map of a picture of any size; 0 is like the good pictures, 1 the most there is.
 
         Raises:
             ValueError: it is a strip.
         """
-        score, map_ = self.judged(image)
-        return Judged(float(score), map_)
-
-    def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The same as tensors, (), and (1, 1, H, W)."""
         score, whole = image.new_zeros(()), torch.zeros(1, 1, *image.shape[2:], device=image.device)
         for a, ceiling in zip(self._maps(image), self.ceilings, strict=True):
             room = max(1 - ceiling, LEAST_ROOM) * len(self.ceilings)
@@ -430,7 +425,7 @@ def check_on_held_out(
         The accuracy, and what guessing gives.
     """
     n = len(model.sides) - 1
-    seen, unseen = halves(shots, model.sides[n])
+    seen, unseen = learned_and_asked(shots, model.sides[n])
     settings, kept = model.settings, model.transformations
     alone = Transforms(**{**vars(settings), "fakes": 0.0, "iterations": settings.held_out, "turns": 1})
     g, d = new_nets(width_of(n, settings), len(kept), seeded(seed, n, 3), shots[0].device)
@@ -449,11 +444,10 @@ def check_on_held_out(
     return accuracy, chance
 
 
-def halves(shots: Sequence[Tensor], side: int) -> tuple[list[Tensor], Tensor]:
+def learned_and_asked(shots: Sequence[Tensor], side: int) -> tuple[list[Tensor], Tensor]:
     """What to learn and what to be asked about, at a level of this short side, (1, 3, H, W) each."""
     at = [in_levels(shot, [side])[0] for shot in shots]
     if len(at) > 1:
         return at[:-1], at[-1]
-    axis = 3 if at[0].shape[3] >= at[0].shape[2] else 2
-    length = max(at[0].shape[axis] // 2, 2 * MARGIN + 1)
-    return [at[0].narrow(axis, 0, length)], at[0].narrow(axis, at[0].shape[axis] - length, length)
+    seen, unseen = halves(at[0], 2 * MARGIN + 1)
+    return [seen], unseen
