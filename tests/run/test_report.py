@@ -220,6 +220,14 @@ def test_tables_clips_and_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert ">12.png<" not in text
 
 
+def test_a_sheet_is_shown_at_full_width_and_a_picture_of_its_form_is_not(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", jobs.plan(), progress=jobs.quiet()) as run:
+        run.image("sheet.png", torch.rand(1, 3, 300, 200), "with words in it", kind="sheet")
+        run.image("picture.png", torch.rand(1, 3, 300, 200), "without")
+    shown = _Page(tmp_path / "run" / "report.html").all("figure")
+    assert shown == [{"class": "wide"}, {}]
+
+
 def test_a_table_among_the_results_is_shown_whole(tmp_path: Path) -> None:
     entry = {"kind": "table", "path": "table.csv", "caption": "all"}
     folder = _write(tmp_path / "run", [entry])

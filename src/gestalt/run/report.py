@@ -165,17 +165,17 @@ def _item(folder: Path, entry: Entry, limit: int) -> str:
     try:
         if not path.resolve().is_relative_to(outputs.resolve()):
             raise ValueError("the index names a file outside outputs/")
-        return _figure(path, caption, link, limit, is_table=entry["kind"] == "table")
+        return _figure(path, caption, link, limit, entry["kind"])
     except (ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         note = f'<div class="missing">{escape(entry["path"])}: {escape(reason)}</div>'
         return f"<figure>{note}<figcaption>{caption}</figcaption></figure>"
 
 
-def _figure(path: Path, caption: str, link: str, limit: int, *, is_table: bool) -> str:
+def _figure(path: Path, caption: str, link: str, limit: int, kind: str) -> str:
     suffix = path.suffix.lower()
     if suffix in _PICTURES:
-        return _picture(path, caption, link, limit)
+        return _picture(path, caption, link, limit, kind)
     size = path.stat().st_size
     if suffix in _VIDEOS or suffix in _SOUNDS:
         is_video = suffix in _VIDEOS
@@ -185,12 +185,13 @@ def _figure(path: Path, caption: str, link: str, limit: int, *, is_table: bool) 
         tag, look = ("video", "controls loop muted playsinline") if is_video else ("audio", "controls")
         player = f'<{tag} {look} src="{source}"></{tag}>'
         return f"<figure>{player}<figcaption>{caption}</figcaption></figure>"
-    rows = _rows(path, is_table=is_table) if suffix == ".csv" else ""
+    rows = _rows(path, is_table=kind == "table") if suffix == ".csv" else ""
     wide = ' class="wide"' if rows else ""
     return f"<figure{wide}><figcaption>{caption}: {link}, {_bytes(size)}</figcaption>{rows}</figure>"
 
 
-def _picture(path: Path, caption: str, link: str, limit: int) -> str:
+def _picture(path: Path, caption: str, link: str, limit: int, kind: str) -> str:
+    """A sheet has words in it, which are read at its full size alone; other pictures are wide where they are long."""
     picture = pictures.embed(path, limit)
     width, height, look = picture.width, picture.height, ""
     if picture.is_copy:
@@ -198,7 +199,7 @@ def _picture(path: Path, caption: str, link: str, limit: int) -> str:
     if max(width, height) < _TINY:
         enlarged = -(-_TINY // max(width, height))
         width, height, look = width * enlarged, height * enlarged, ' class="tiny"'
-    wide = ' class="wide"' if width > 2.2 * height and width > 480 else ""
+    wide = ' class="wide"' if kind == "sheet" or (width > 2.2 * height and width > 480) else ""
     image = f'<img{look} src="{picture.source}" width="{width}" height="{height}" alt="{escape(path.name)}">'
     return f"<figure{wide}>{image}<figcaption>{caption}</figcaption></figure>"
 

@@ -107,7 +107,7 @@ def misses(category: Category, found: Sequence[Trial]) -> Tensor:
     for place, n in enumerate(worst):
         item = category.test[int(n)]
         cells[place % 2].append(image.read(item.path))
-        captions[place % 2].append(f"{item.defect}, {item.path.name}: wrong side of {wrong[n]:.0%}")
+        captions[place % 2].append(f"wrong side of {wrong[n]:.0%}: {item.defect}, {item.path.name}")
     rows = [row for row in cells if row]
     return contact_sheet(rows, captions=captions[: len(rows)], cell=180)
 
