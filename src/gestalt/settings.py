@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 
 
 def at_least(settings: object, least: float, *names: str) -> None:
@@ -14,6 +15,34 @@ def at_least(settings: object, least: float, *names: str) -> None:
         value = getattr(settings, name)
         if value != "auto" and not least <= value < math.inf:
             raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {value}")
+
+
+def inside(settings: object, *names: str) -> None:
+    """See that some settings lie between 0 and 1, without either.
+
+    Raises:
+        ValueError: one sentence naming the setting as a flag.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 < value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {value}")
+
+
+def wanted_size(size: int | str) -> int | tuple[int, int]:
+    """What `--size` asks for: a longest side, or (height, width).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(size, int):
+        if size < 1:
+            raise ValueError(f"--size must be at least 1, got {size}")
+        return size
+    match = re.fullmatch(r"([1-9]\d{0,5})[xX]([1-9]\d{0,5})", size)
+    if not match:
+        raise ValueError(f"--size must be a longest side such as 256, or HEIGHTxWIDTH such as 144x256, got {size!r}")
+    return int(match[1]), int(match[2])
 
 
 def absolute(features: str) -> str:

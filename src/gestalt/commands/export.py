@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from gestalt.settings import wanted_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +19,9 @@ class Export:
     onnx: Path = Path()
     """The ONNX file to write: picture in, pred_score, pred_label and anomaly_map out. Must be given."""
 
-    size: str = ""
-    """HEIGHTxWIDTH in pixels of the pictures that it takes, such as 256x320; that of the first good picture if not
-    given."""
+    size: int | str = ""
+    """Size in pixels of the pictures that it takes, HEIGHTxWIDTH such as 256x320, or a longest side; that of the first
+    good picture if not given."""
 
     overwrite: bool = False
     """Replace the file if it exists."""
@@ -35,19 +36,17 @@ def export(asked: Export) -> None:
     Raises:
         ValueError: it is no run that can be exported, the file exists, or packages are missing.
     """
-    size = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)", asked.size)
-    if asked.size and not size:
-        raise ValueError(f"--size must be HEIGHTxWIDTH in pixels, such as 256x320, got {asked.size!r}")
+    wanted = wanted_size(asked.size) if asked.size != "" else None
     if asked.onnx == Path():
         raise ValueError("say where to write: --onnx FILE")
     if asked.onnx.is_dir() or not asked.onnx.absolute().parent.is_dir():
         raise ValueError(f"{asked.onnx} is a folder, or lies in none that exists: name a file in one that does")
     if asked.onnx.exists() and not asked.overwrite:
         raise ValueError(f"{asked.onnx} exists; choose another name, or say --overwrite to replace it")
-    from gestalt.tasks.anomaly import model, portable
+    from gestalt.tasks.anomaly import descriptors, model, portable
 
     fitted = model.load(asked.run, "cpu")
-    height, width = map(int, size.groups()) if size else fitted.size
+    height, width = descriptors.fit(fitted.size, wanted) if isinstance(wanted, int) else wanted or fitted.size
     try:
         checked = portable.write(asked.onnx, fitted, (height, width))
     except ModuleNotFoundError as error:

@@ -213,7 +213,7 @@ def read_input(path: Path, settings: Any) -> tuple[Tensor, Fraction]:
     """The frames that were asked for, (1, 3, T, H, W), and their rate; of a picture, one."""
     from gestalt.media.video import read_clip
     from gestalt.run import memory
-    from gestalt.tasks.generate.config import wanted_size
+    from gestalt.settings import wanted_size
 
     wanted = wanted_size(settings.size)
     longest = wanted if isinstance(wanted, int) else max(wanted)

@@ -14,8 +14,9 @@ from gestalt.metrics.liveliness import sharpness
 from gestalt.metrics.seams import broken_seam
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
+from gestalt.settings import wanted_size
 from gestalt.tasks.generate import patch
-from gestalt.tasks.generate.config import Patch, wanted_size
+from gestalt.tasks.generate.config import Patch
 
 TINY = recipes.generate_patch("tiny")
 RED = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1, 1)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import at_least
+from gestalt.settings import at_least, inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,7 @@ class Patch:
         """
         at_least(self, 1, "size", "solve", "coarsest", "patch", "iterations")
         at_least(self, 0, "start", "guidance", "completeness")
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        inside(self, "ratio")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,15 +144,12 @@ class Pair:
         wholes = ("size", "coarsest", "width", "widest", "steps", "coarse_steps", "penalty_every", "samples")
         at_least(self, 1, *wholes)
         at_least(self, 0, "start", "plain", "plateau", "alpha", "beta", "gamma")
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        inside(self, "ratio")
         if self.width > self.widest:
             raise ValueError(f"--width {self.width} is above --widest {self.widest}: raise that too")
         if not 0 <= self.average < 1:
             raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
-        for name in ("lr_g", "lr_d"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {getattr(self, name)}")
+        inside(self, "lr_g", "lr_d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,8 +264,7 @@ class CycleGan:
                 f"--crop must be a multiple of 4, and at least {least} for {self.critic_layers} critic layers, "
                 f"got {self.crop}"
             )
-        if not 0 < self.lr < 1:
-            raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
+        inside(self, "lr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,7 +296,4 @@ class Sliced:
             ValueError: one sentence naming the setting.
         """
         at_least(self, 1, "coarsest", "patch", "projections", "steps")
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
-        if not 0 < self.lr < 1:
-            raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
+        inside(self, "ratio", "lr")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import absolute, at_least
+from gestalt.settings import absolute, at_least, inside
 
 DESCRIPTORS = ("raw", "colour", "gradient", "gabor", "random", "pair")
 
@@ -161,12 +161,9 @@ class Transforms(Learned):
         at_least(self, 1, "width", "widest", "iterations", "turns")
         at_least(self, 11, "size", "coarsest", "finest")
         at_least(self, 0, "alpha", "fakes", "noise", "held_out")
-        if not 0 < self.ratio < 1:
-            raise ValueError(f"--ratio must lie between 0 and 1, got {self.ratio}")
+        inside(self, "ratio", "lr")
         if not 0 < self.worst <= 1:
             raise ValueError(f"--worst must be above 0 and at most 1, got {self.worst}")
-        if not 0 < self.lr < 1:
-            raise ValueError(f"--lr must lie between 0 and 1, got {self.lr}")
         if self.width > self.widest:
             raise ValueError(f"--width {self.width} is above --widest {self.widest}: raise that too")
         if self.coarsest > min(self.size, self.finest):
@@ -243,8 +240,7 @@ class Score:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        if not 0 < self.sensitivity < 1:
-            raise ValueError(f"--sensitivity must lie between 0 and 1, got {self.sensitivity}")
+        inside(self, "sensitivity")
 
 
 SCORERS = ("patch", "transforms", "fused", "neighbour", "pixels", "brightness", "geom", "deepsvdd", "patchsvdd")
@@ -318,7 +314,7 @@ class Geom:
         """
         at_least(self, 1, "width", "steps", "batch")
         at_least(self, 8, "size")
-        _below_one(self, "lr", "shift")
+        inside(self, "lr", "shift")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,7 +354,7 @@ class DeepSvdd:
         at_least(self, 1, "width", "features", "steps", "batch")
         at_least(self, 8, "size")
         at_least(self, 0, "decay")
-        _below_one(self, "lr", "shift")
+        inside(self, "lr", "shift")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -397,13 +393,6 @@ class PatchSvdd:
         """
         at_least(self, 1, "size", "width", "features", "steps", "batch")
         at_least(self, 0, "neighbours")
-        _below_one(self, "lr")
+        inside(self, "lr")
         if self.patch < 8 or self.patch % 8:
             raise ValueError(f"--patch must be a multiple of 8, and at least 8, got {self.patch}")
-
-
-def _below_one(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {value}")

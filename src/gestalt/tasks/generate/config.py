@@ -1,10 +1,9 @@
 """Settings of the engines that make new pictures and clips from one; standard library only."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import absolute, at_least
+from gestalt.settings import absolute, at_least, inside, wanted_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ class Patch(Measured):
         super().__post_init__()
         at_least(self, 1, "samples", "coarsest", "shortest", "patch", "depth", "iterations")
         at_least(self, 0, "frames", "begin_s", "take", "noise", "bend", "heights", "completeness", "coarser")
-        _between(self, "ratio", "time_ratio")
+        inside(self, "ratio", "time_ratio")
         wanted_size(self.size)
 
 
@@ -179,7 +178,7 @@ class VaeGan(Measured):
         wholes = ("samples", "size", "coarsest", "vae_levels", "width", "latent", "vae_steps", "gan_steps", "batch")
         at_least(self, 1, *wholes, "penalty_every")
         at_least(self, 0, "begin_s", "take", "rec", "kl", "plateau")
-        _between(self, "ratio", "lr")
+        inside(self, "ratio", "lr")
         if not self.rates or min(self.rates) < 1 or list(self.rates) != sorted(self.rates, reverse=True):
             given = " ".join(map(str, self.rates))
             raise ValueError(f"--rates must be frame steps of at least 1, large ones first, got {given or 'none'}")
@@ -255,7 +254,7 @@ class SinGan(Measured):
         wholes = ("samples", "size", "coarsest", "shortest", "width", "widest", "steps", "turns", "penalty_every")
         at_least(self, 1, *wholes)
         at_least(self, 0, "begin_s", "take", "alpha", "plateau")
-        _between(self, "ratio", "time_ratio", "lr")
+        inside(self, "ratio", "time_ratio", "lr")
         if not 0 <= self.average < 1:
             raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
 
@@ -317,26 +316,3 @@ class Edit:
         """
         if self.start != "middle" and self.start < 1:
             raise ValueError(f"--start must be at least 1, got {self.start}")
-
-
-def wanted_size(size: int | str) -> int | tuple[int, int]:
-    """What `--size` asks for: a longest side, or (height, width).
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if isinstance(size, int):
-        if size < 1:
-            raise ValueError(f"--size must be at least 1, got {size}")
-        return size
-    match = re.fullmatch(r"([1-9]\d{0,5})[xX]([1-9]\d{0,5})", size)
-    if not match:
-        raise ValueError(f"--size must be a longest side such as 256, or HEIGHTxWIDTH such as 144x256, got {size!r}")
-    return int(match[1]), int(match[2])
-
-
-def _between(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {value}")

@@ -43,7 +43,8 @@ from gestalt.ops.pyramid import Size, follow_clip, ladder_of_clip, reduced
 from gestalt.ops.resize import resize
 from gestalt.patchwork.synthesis import Level, synthesize
 from gestalt.run.service import NullRun
-from gestalt.tasks.generate.config import Patch, wanted_size
+from gestalt.settings import wanted_size
+from gestalt.tasks.generate.config import Patch
 
 SWEEPS, COARSER_SWEEPS = 2, 6
 """Of each search; matches are carried from search to search, so few are needed. More are where the arrangement is bent,

@@ -19,7 +19,8 @@ from gestalt.ops.pyramid import Size, fit_long_side, follow_clip
 from gestalt.ops.resize import resize
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
-from gestalt.tasks.generate.config import Edit, Sample, SinGan, VaeGan, wanted_size
+from gestalt.settings import wanted_size
+from gestalt.tasks.generate.config import Edit, Sample, SinGan, VaeGan
 from gestalt.tasks.generate.singan import SinGanModel
 from gestalt.tasks.generate.vaegan import PatchVaeGan
 
