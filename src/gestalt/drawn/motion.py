@@ -479,7 +479,7 @@ def _looks(chance: _Chance) -> tuple[NDArray[np.uint8], Floats]:
     return ground, colours
 
 
-@numba.njit(cache=True, fastmath=True)
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _draw(out, ground, path, ends, radii, colours):  # pragma: no cover - compiled
     """Every frame as the mean of its moments: the ground, moved with the camera, and the bars on it in their order."""
     frames, side = out.shape[0], out.shape[1]

@@ -1,10 +1,13 @@
 """Pairs differ in speed alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gestalt.drawn.motion import KINDS
-from gestalt.tasks.speed.clips import NORMAL, SPED_UP, drawn_pair, skipping
+from gestalt.drawn.motion import KINDS, scene
+from gestalt.media.video_writer import VideoWriter
+from gestalt.tasks.speed.clips import NORMAL, SPED_UP, Drawn, Filmed, exposed, lasting, skipping
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.2, 2.0])
@@ -20,10 +23,10 @@ def test_the_classes_do_not_touch() -> None:
 
 
 def test_a_pair_shows_one_scene_twice_as_far_along() -> None:
+    source = Drawn(["pendulum"], spread=0.0, codec=False)
     far = {"normal": 0.0, "sped_up": 0.0}
-    for seed in range(12):
-        pair = drawn_pair(["pendulum"], seed, spread=0.0)
-        again = drawn_pair(["pendulum"], seed, spread=0.0)
+    for number in range(12):
+        pair, again = source.pair(number, 16, 48), source.pair(number, 16, 48)
         for name, clip in pair._asdict().items():
             assert clip.shape == (16, 48, 48, 3)
             np.testing.assert_array_equal(clip, getattr(again, name))
@@ -34,5 +37,54 @@ def test_a_pair_shows_one_scene_twice_as_far_along() -> None:
 
 
 def test_all_kinds_come_up() -> None:
-    clips = [drawn_pair([*KINDS], seed, count=2, side=16).normal for seed in range(60)]
-    assert len({clip.tobytes() for clip in clips}) == 60
+    source = Drawn([*KINDS], codec=False)
+    assert len({source.pair(number, 2, 16).normal.tobytes() for number in range(60)}) == 60
+
+
+def test_a_codec_leaves_its_traces_on_both_classes_alike() -> None:
+    plain, coded = Drawn(["gait"], codec=False), Drawn(["gait"])
+    touched = {"normal": 0, "sped_up": 0}
+    for number in range(60):
+        for name, clip in plain.pair(number, 4, 16)._asdict().items():
+            other = getattr(coded.pair(number, 4, 16), name)
+            touched[name] += clip.tobytes() != other.tobytes()
+    assert 8 <= touched["normal"] <= 30
+    assert 8 <= touched["sped_up"] <= 30
+
+
+def test_a_long_shutter_is_the_mean_of_two_frames() -> None:
+    frames = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.full((1, 2, 2, 3), 10, np.uint8)
+    kept = np.array([0, 2, 9])
+    assert exposed(frames, kept, False)[:, 0, 0, 0].tolist() == [0, 20, 40]
+    assert exposed(frames, kept, True)[:, 0, 0, 0].tolist() == [5, 25, 40]
+
+
+@pytest.mark.parametrize("rate", [25, 60])
+def test_pairs_from_videos_of_any_rate(tmp_path: Path, rate: int) -> None:
+    times = np.arange(4 * rate) / rate
+    with VideoWriter(tmp_path / "swing.mp4", rate=rate) as writer:
+        writer.write(scene("swing", 1).frames(times, 64))
+    found, refused = lasting([tmp_path / "swing.mp4"], 16)
+    assert len(found) == 1
+    assert not refused
+    source = Filmed(found, codec=False)
+    for number in range(4):
+        pair, again = source.pair(number, 16, 32), source.pair(number, 16, 32)
+        assert pair.normal.shape == pair.sped_up.shape == (16, 32, 32, 3)
+        assert pair.normal.tobytes() == again.normal.tobytes()
+        assert pair.normal.tobytes() != pair.sped_up.tobytes()
+
+
+def test_videos_that_are_no_use_are_told(tmp_path: Path) -> None:
+    still = np.zeros((10, 16, 16, 3), np.uint8)
+    for name, rate in (("short", 25), ("slow", 10)):
+        with VideoWriter(tmp_path / f"{name}.mp4", rate=rate) as writer:
+            writer.write(still)
+    (tmp_path / "text.mp4").write_text("no video")
+    found, refused = lasting(sorted(tmp_path.iterdir()), 16)
+    assert not found
+    assert [("too short" in line, "too few" in line) for line in refused] == [
+        (True, False),
+        (False, True),
+        (False,) * 2,
+    ]

@@ -3,23 +3,26 @@
 Of frames at 25 a second, each is skipped with probability 1 - 1/f until T are left: f is drawn from 1 to 1.2 for a
 normal clip and from 1.7 to 2.2 for a sped-up one. Skips are random, so no stride can be learned; both classes skip.
 Both clips of a pair come from the same place, of the same size, and lie in the same batch, so what is seen says nothing
-of the class. Shutter, shake and noise are drawn for each clip by itself.
+of the class. Shutter, shake, noise and what a codec leaves of the frames are drawn for each clip by itself.
 
 References:
     Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
         2020 (the sampling).
 """
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt.drawn.motion import scene
-
-RATE = 25.0
-"""Frames a second of what is sampled."""
+from gestalt.media import video
+from gestalt.media.recode import recoded
+from gestalt.tasks.speed.footage import RATE, SLOWEST, stretch
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f."""
@@ -27,12 +30,28 @@ NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 SHAKE = 0.01
 """Largest deviation of a drawn camera's place, as a part of the side."""
 
+CODED = 0.3
+"""Part of the clips that go through a codec."""
+
+QUALITIES, KEYS = (18, 38), (4, 60)
+"""Of the codec: constant rate factors, and frames between those that stand by themselves."""
+
+Clip = NDArray[np.uint8]
+
 
 class Pair(NamedTuple):
     """Clips of one scene, (T, H, W, 3) uint8, sRGB."""
 
-    normal: NDArray[np.uint8]
-    sped_up: NDArray[np.uint8]
+    normal: Clip
+    sped_up: Clip
+
+
+class Source(Protocol):
+    """Where pairs come from."""
+
+    def pair(self, number: int, count: int, side: int) -> Pair:
+        """The pair of a number, always the same one; of `count` frames whose shorter side is `side` pixels."""
+        ...
 
 
 def skipping(count: int, factor: float, chance: np.random.Generator) -> NDArray[np.int64]:
@@ -41,22 +60,114 @@ def skipping(count: int, factor: float, chance: np.random.Generator) -> NDArray[
     return np.concatenate([[0], np.cumsum(steps)])
 
 
-def drawn_pair(kinds: Sequence[str], seed: int, *, count: int = 16, side: int = 48, spread: float = 0.25) -> Pair:
-    """Both clips of a drawn scene of one of some kinds.
+def coded(clip: Clip, chance: np.random.Generator, has_codec: bool) -> Clip:
+    """A clip as it is or, now and then if there is a codec, as that leaves it."""
+    is_coded, quality, keys = chance.random() < CODED, chance.integers(*QUALITIES), chance.integers(*KEYS)
+    if not (is_coded and has_codec) or min(clip.shape[1:3]) < 16:
+        return clip
+    return recoded(clip, quality=int(quality), key_every=int(keys))
 
-    Args:
-        kinds: of `drawn.motion`, one of which is taken.
-        seed: of the scene and of all chance.
-        count: of frames.
-        side: in pixels.
-        spread: deviation of the logarithm of how large a metre looks.
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pairs of drawn scenes.
+
+    kinds: of `drawn.motion`, one of which is taken for each pair.
+    seed: of all chance.
+    spread: deviation of the logarithm of how large a metre looks.
+    codec: whether some clips go through one.
     """
-    chance = np.random.default_rng((seed, 11))
-    given = scene(kinds[int(chance.integers(len(kinds)))], seed, spread=spread)
-    begin = chance.uniform(0, 20)
-    made = []
-    for take, factors in enumerate((NORMAL, SPED_UP)):
-        times = begin + skipping(count, float(chance.uniform(*factors)), chance) / RATE
-        shutter, shake = chance.uniform(0, 1), chance.uniform(0, SHAKE)
-        made.append(given.frames(times, side, shutter=float(shutter), shake=float(shake), take=take))
-    return Pair(*made)
+
+    kinds: Sequence[str]
+    seed: int = 0
+    spread: float = 0.25
+    codec: bool = True
+
+    def pair(self, number: int, count: int, side: int) -> Pair:
+        """See `Source`; square frames."""
+        chance = np.random.default_rng((self.seed, number, 11))
+        given = scene(
+            self.kinds[int(chance.integers(len(self.kinds)))], int(chance.integers(2**40)), spread=self.spread
+        )
+        begin = chance.uniform(0, 20)
+        made = []
+        for take, factors in enumerate((NORMAL, SPED_UP)):
+            times = begin + skipping(count, float(chance.uniform(*factors)), chance) / RATE
+            shutter, shake = float(chance.uniform(0, 1)), float(chance.uniform(0, SHAKE))
+            clip = given.frames(times, side, shutter=shutter, shake=shake, take=take)
+            made.append(coded(clip, chance, self.codec))
+        return Pair(*made)
+
+    def of(self, kind: str) -> "Drawn":
+        """The same of one kind."""
+        return dataclasses.replace(self, kinds=(kind,))
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """Pairs from videos, of which any frame rate from 20 on will do: their time stamps count.
+
+    videos: paths and durations in seconds, as `lasting` gives them.
+    seed: of all chance.
+    codec: whether some clips go through one more.
+    """
+
+    videos: Sequence[tuple[Path, float]]
+    seed: int = 0
+    codec: bool = True
+
+    def pair(self, number: int, count: int, side: int) -> Pair:
+        """See `Source`; the same stretch for both clips, now and then mirrored.
+
+        Raises:
+            ValueError: a video is damaged.
+        """
+        chance = np.random.default_rng((self.seed, number, 13))
+        path, lasts = self.videos[int(chance.integers(len(self.videos)))]
+        long = 3 * count
+        begin = float(chance.uniform(0, max(0.0, lasts - (long + 2) / RATE)))
+        frames = stretch(path, begin, long, side)
+        if chance.random() < 0.5:
+            frames = frames[:, :, ::-1]
+        made = []
+        for factors in (NORMAL, SPED_UP):
+            kept = skipping(count, float(chance.uniform(*factors)), chance)
+            clip = exposed(frames, kept, bool(chance.random() < 0.5))
+            made.append(coded(clip, chance, self.codec))
+        return Pair(*made)
+
+
+def exposed(frames: Clip, kept: NDArray[np.int64], is_long: bool) -> Clip:
+    """Some frames of a stretch, with a long shutter each as the mean of itself and the next one.
+
+    What lies beyond the end of the stretch is its last frame.
+    """
+    last = len(frames) - 1
+    clip = frames[np.minimum(kept, last)]
+    if not is_long:
+        return np.ascontiguousarray(clip)
+    following = frames[np.minimum(kept + 1, last)]
+    return ((clip.astype(np.uint16) + following + 1) // 2).astype(np.uint8)
+
+
+def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]], list[str]]:
+    """The videos that are long enough for clips of `count` frames, with their durations, and a sentence on the others.
+
+    Long enough is 3 * count frames at 25 a second, and there must be 20 frames a second or more.
+    """
+    found, refused = [], []
+    for path in paths:
+        try:
+            info = video.probe(path)
+            lasts = info.duration_s or (info.frames or 0) / float(info.rate or RATE)
+            if info.rate is not None and info.rate < SLOWEST:
+                refused.append(
+                    f"{path} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
+                )
+            elif lasts < (3 * count + 2) / RATE:
+                refused.append(f"{path} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do")
+            else:
+                found.append((path, lasts))
+        except ValueError as error:
+            refused.append(str(error))
+    return found, refused

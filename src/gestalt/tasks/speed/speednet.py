@@ -31,6 +31,9 @@ WIDTHS = (16, 32, 64, 64)
 STRIDES, DILATIONS = (2, 2, 1, 1), (1, 1, 2, 4)
 """Of its stages: in space, and in time, where the last one sees 17 frames."""
 
+PIECES: dict[Trunk, tuple[int, int]] = {"small": (64, 8), "s3dg": (32, 8)}
+"""Frames of a long clip that are looked at together, and how many of those at the ends only help with the others."""
+
 
 class Stage(nn.Module):
     """A 3x3 convolution of each frame and one of 3 frames of each place, with normalisation and ReLU after both.
@@ -86,6 +89,7 @@ class SpeedNet(nn.Module):
     def __init__(self, trunk: Trunk, generator: Generator) -> None:
         super().__init__()
         self.trunk = Small(generator) if trunk == "small" else S3DG(generator)
+        self.piece, self.context = PIECES[trunk]
         channels = WIDTHS[-1] if trunk == "small" else CHANNELS
         self.weight = nn.Parameter(torch.randn(channels, generator=generator) / channels**0.5)
         self.bias = nn.Parameter(torch.zeros(()))
@@ -93,6 +97,11 @@ class SpeedNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, T, H, W) in [-1, 1] -> (B,) logits."""
         return self.embed(x) @ self.weight + self.bias
+
+    def over_time(self, x: Tensor) -> Tensor:
+        """(1, 3, T, H, W) in [-1, 1] -> (T,): the logit of every frame, given those around it; on the CPU."""
+        with torch.inference_mode():
+            return (torch.einsum("bct,c->bt", self.trunk(x).amax((3, 4)), self.weight) + self.bias)[0].float().cpu()
 
     def embed(self, x: Tensor) -> Tensor:
         """(B, 3, T, H, W) in [-1, 1] -> (B, C): what the answer is made of, for retrieval."""

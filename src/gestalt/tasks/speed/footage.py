@@ -1,0 +1,151 @@
+"""Frames of videos at steady steps of time, small enough for a network, whatever their frame rate.
+
+What is looked at runs at 25 frames a second, and a version that runs X times as fast is looked at every X / 25 s. From
+any video those frames are taken whose times are nearest, by their time stamps and none twice: files of 24 and 30 frames
+a second lose or lack a frame here and there, as clips in training do; those of 50 to 240 are thinned out.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gestalt.media import video
+from gestalt.media.atomic import AnyPath
+from gestalt.media.video import VideoStream
+
+RATE = 25.0
+"""Frames a second of what is looked at."""
+
+SLOWEST = 20.0
+"""Frames a second below which a video has too few frames: what is left of them looks sped-up."""
+
+LONGEST = 4
+"""Of a frame's sides, how many times the shorter one the longer may have: what is longer gets smaller as a whole."""
+
+
+class Frame(NamedTuple):
+    """One frame of a video.
+
+    pixels: (H, W, 3) uint8, sRGB.
+    time: since the first frame, in seconds.
+    cut: whether a new shot begins with it.
+    """
+
+    pixels: NDArray[np.uint8]
+    time: float
+    cut: bool
+
+
+class Ticks:
+    """Which of the frames that come one after another lie nearest to n * step, none twice.
+
+    Args:
+        step: in seconds.
+        begin: time of the first.
+    """
+
+    def __init__(self, step: float, begin: float = 0.0) -> None:
+        self.step, self._begin, self._count = step, begin, 0
+
+    def takes(self, time: float, following: float) -> bool:
+        """Whether the frame at `time` is taken, knowing when the next one comes."""
+        middle, taken = (time + following) / 2, False
+        while self._begin + self._count * self.step < middle:
+            taken, self._count = True, self._count + 1
+        return taken
+
+
+def long_side(info: video.VideoInfo, side: int) -> int:
+    """The longer side in pixels that gives the shorter one `side` of them."""
+    short, long = sorted((info.width, info.height))
+    return max(1, round(side * min(LONGEST, long / short)))
+
+
+def frames(path: AnyPath, side: int, *, start_s: float = 0.0, stop_s: float | None = None) -> Iterator[Frame]:
+    """Every frame of a video, small.
+
+    Args:
+        path: what `media.video` reads.
+        side: in pixels, of the shorter side.
+        start_s, stop_s: of what is read, in seconds.
+
+    Raises:
+        ValueError: as `VideoStream`.
+    """
+    stream = VideoStream(path, size=long_side(video.probe(path), side), start_s=start_s, stop_s=stop_s)
+    yield from with_cuts((pixels, float(time)) for block in stream for pixels, time in zip(*block, strict=True))
+
+
+def stretch(path: AnyPath, start_s: float, count: int, side: int) -> NDArray[np.uint8]:
+    """Consecutive frames at 25 a second, (T, H, W, 3) uint8, fewer than `count` where the video ends before.
+
+    Args:
+        path: what `media.video` reads.
+        start_s: where the first lies, in seconds.
+        count: of the frames.
+        side: of the shorter side, in pixels.
+
+    Raises:
+        ValueError: as `VideoStream`.
+    """
+    stop_s = start_s + (count + 1) / RATE
+    kept = [frame.pixels for frame in taken(frames(path, side, start_s=start_s, stop_s=stop_s), 1 / RATE)]
+    return np.stack(kept[:count])
+
+
+def taken(given: Iterator[Frame], step: float) -> Iterator[Frame]:
+    """Those frames nearest to every `step` seconds from the first on."""
+    before: Frame | None = None
+    ticks = Ticks(step)
+    cut = False
+    for frame in given:
+        if before is None:
+            ticks = Ticks(step, frame.time)
+        elif ticks.takes(before.time, frame.time):
+            yield before._replace(cut=cut or before.cut)
+            cut = False
+        else:
+            cut = cut or before.cut
+        before = frame
+    if before is not None and ticks.takes(before.time, before.time + step):
+        yield before._replace(cut=cut or before.cut)
+
+
+# -- shots -------------------------------------------------------------------------------------------------
+
+AROUND = 4
+"""Frames before and after that a change is measured by."""
+
+JUMP, TIMES = 18.0, 4.0
+"""A cut changes frames by so many grey levels on average, and so many times as much as anything around it."""
+
+
+def with_cuts(given: Iterator[tuple[NDArray[np.uint8], float]]) -> Iterator[Frame]:
+    """Frames with the word where shots begin: where one changes much more than those around it."""
+    waiting: list[tuple[NDArray[np.uint8], float]] = []
+    changes: list[float] = []  # of waiting frames from the ones before them
+    last: NDArray[np.uint8] | None = None
+    past: list[float] = []
+    for pixels, time in given:
+        changes.append(0.0 if last is None or last.shape != pixels.shape else _change(last, pixels))
+        waiting.append((pixels, time))
+        last = pixels
+        if len(waiting) > AROUND:
+            yield _judged(waiting, changes, past)
+    while waiting:
+        yield _judged(waiting, changes, past)
+
+
+def _judged(waiting: list[tuple[NDArray[np.uint8], float]], changes: list[float], past: list[float]) -> Frame:
+    pixels, time = waiting.pop(0)
+    change = changes.pop(0)
+    around = max([*past, *changes[:AROUND]], default=0.0)
+    past.append(change)
+    del past[:-AROUND]
+    return Frame(pixels, time, bool(change > JUMP and change > TIMES * around))
+
+
+def _change(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    return float(np.abs(one.astype(np.int16) - other).mean())

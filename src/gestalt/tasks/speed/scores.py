@@ -1,0 +1,184 @@
+"""How sped-up every moment of a video looks, in versions of it that run faster and faster, in one pass.
+
+The frames of each version are gathered as they come. When there are enough of them, the network says of each how it
+looks, given those around it; the frames are then let go, all but the few that the next ones need. What is kept of a
+video is a handful of numbers per frame, so a video of any length is read in constant memory. No version looks across
+a cut.
+
+References:
+    Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
+        2020 (versions at 1.25^i).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gestalt.tasks.speed.footage import RATE, Frame, Ticks
+from gestalt.tasks.speed.speednet import SpeedNet
+
+Floats = NDArray[np.float64]
+
+FEWEST = 4
+"""Frames of a shot in a version from which on the network is asked about it."""
+
+STILL = 3.0
+"""Grey levels by which a twentieth of all pixels must change from one 25th of a second to the next, or nothing moves:
+more than what codecs leave of noise in frames so small."""
+
+
+class Scores(NamedTuple):
+    """What is known of a video of N frames.
+
+    times: (N + 1,) when each begins, and the end, in seconds.
+    cuts: frames that begin a shot, but the first.
+    logits: (K, N) of K versions: above 0 it looks sped-up.
+    moving: (N,) whether anything moves.
+    """
+
+    times: Floats
+    cuts: tuple[int, ...]
+    logits: Floats
+    moving: NDArray[np.bool_]
+
+
+class Version:
+    """A video at one speed, as the network sees it.
+
+    Args:
+        net: that is asked.
+        factor: of the speed.
+        window: frames over which what it says is averaged.
+    """
+
+    def __init__(self, net: SpeedNet, factor: float, window: int) -> None:
+        self._net, self._window = net, window
+        self._ticks = Ticks(factor / RATE)
+        self._frames: list[NDArray[np.uint8]] = []
+        self._done = 0  # of these, how many the network has spoken of
+        self._times: list[list[float]] = [[]]  # of each shot
+        self._logits: list[list[float]] = [[]]
+
+    def offer(self, frame: Frame, following: float) -> bool:
+        """Take a frame if it is one of this version; say whether it was."""
+        if not self._ticks.takes(frame.time, following):
+            return False
+        self._times[-1].append(frame.time)
+        self._frames.append(frame.pixels)
+        if len(self._frames) >= self._net.piece:
+            self._speak(len(self._frames) - self._net.context)
+        return True
+
+    def cut(self) -> None:
+        """A new shot begins."""
+        if self._frames:
+            self._speak(len(self._frames))
+        self._frames, self._done = [], 0
+        self._times.append([])
+        self._logits.append([])
+
+    def _speak(self, until: int) -> None:
+        """Have the network say of frames up to a number how they look; keep those that the next ones need."""
+        if len(self._times[-1]) < FEWEST and until == len(self._frames):
+            said = [np.nan] * (until - self._done)
+        else:
+            said = self._net.over_time(as_clip(self._frames, self._net))[self._done : until].tolist()
+        self._logits[-1] += said
+        let_go = max(0, until - self._net.context)
+        self._frames, self._done = self._frames[let_go:], until - let_go
+
+    def at(self, times: Floats, shots: NDArray[np.int64]) -> Floats:
+        """What was said, averaged over a window, at moments of given shots; not a number where a shot was too short."""
+        result = np.full(len(times), np.nan)
+        for n, (taken, logits) in enumerate(zip(self._times, self._logits, strict=True)):
+            inside = shots == n
+            if logits and not np.isnan(logits).any():
+                result[inside] = np.interp(times[inside], taken, averaged(np.array(logits), self._window))
+        return result
+
+
+def score(
+    given: Iterable[Frame], net: SpeedNet, *, factors: Sequence[float], window: int, end_s: float | None = None
+) -> Scores:
+    """Look at a video once.
+
+    Args:
+        given: its frames.
+        net: that is asked, ready to judge.
+        factors: speeds of the versions, growing, the first one 1.
+        window: frames over which what it says is averaged.
+        end_s: when the last frame ends; None: it lasts as long as the one before it.
+
+    Raises:
+        ValueError: there is no frame.
+    """
+    versions = [Version(net, factor, window) for factor in factors]
+    times: list[float] = []
+    shots: list[int] = []
+    changed: list[float] = []  # of the frames that the first version has
+    changed_at: list[float] = []
+    before: Frame | None = None
+    seen: NDArray[np.uint8] | None = None
+
+    def offer(frame: Frame, following: float) -> None:
+        nonlocal seen
+        times.append(frame.time)
+        shots.append((shots[-1] if shots else 0) + frame.cut)
+        if frame.cut:
+            seen = None
+            for version in versions:
+                version.cut()
+        for n, version in enumerate(versions):
+            if version.offer(frame, following) and n == 0:
+                if seen is not None:
+                    changed_at.append(frame.time)
+                    changed.append(change(seen, frame.pixels))
+                seen = frame.pixels
+
+    for frame in given:
+        if before is not None:
+            offer(before, frame.time)
+        before = frame
+    if before is None:
+        raise ValueError("there is no frame to look at")
+    lasts = times[-1] - times[-2] if len(times) > 1 else before.time - times[-1] if times else 1 / RATE
+    offer(before, before.time + max(lasts, 1 / RATE))
+    for version in versions:
+        version.cut()
+    at, of = np.array(times), np.array(shots)
+    end = end_s if end_s is not None and end_s > at[-1] else at[-1] + (at[-1] - at[-2] if len(at) > 1 else 1 / RATE)
+    # A shot too short for a version is known by the next slower one; one too short for all looks like anything.
+    logits = np.stack([version.at(at, of) for version in versions])
+    for n in range(len(logits)):
+        lacking = np.isnan(logits[n])
+        logits[n, lacking] = logits[n - 1, lacking] if n else 0.0
+    if changed:
+        busy = averaged(np.array(changed), window)
+        moving = np.interp(at, changed_at, busy) > STILL
+    else:
+        moving = np.zeros(len(at), bool)
+    return Scores(np.append(at, end), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), logits, moving)
+
+
+def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> torch.Tensor:
+    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is."""
+    levels = torch.from_numpy(np.stack(frames)).to(net.bias.device)
+    return levels.permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
+
+
+def averaged(values: Floats, window: int) -> Floats:
+    """The mean of each value and those around it, `window` in all; of as many as there are at the ends."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    n = np.arange(len(values))
+    low = np.clip(n - window // 2, 0, None)
+    high = np.clip(n - window // 2 + window, None, len(values))
+    return (sums[high] - sums[low]) / (high - low)
+
+
+def change(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """By how many grey levels the twentieth of all pixels that changes most does, at least."""
+    grey = np.abs(one.astype(np.float32).mean(2) - other.astype(np.float32).mean(2))
+    return float(np.quantile(grey, 0.95))

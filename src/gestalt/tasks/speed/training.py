@@ -1,0 +1,193 @@
+"""Training the network to tell normal from sped-up.
+
+Binary cross-entropy over batches that hold both clips of every pair, by AdamW with a rate that warms up and falls
+as a cosine; what is kept is the running average of the weights. The batch of a step depends on the seed and the
+number of the step alone, so a run that was stopped goes on with the very batches it would have seen.
+
+    l(x, y) = softplus((1 - 2 y) logit(x))        y = 1 for sped-up
+
+Under `torchrun` every process takes its share of the pairs of each step, and gradients are averaged.
+
+References:
+    Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
+        2020 (pairs in one batch, one size for a clip; the optimiser is ours, theirs is not known).
+    Loshchilov, Hutter: Decoupled Weight Decay Regularization. ICLR 2019.
+"""
+
+import copy
+import math
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gestalt.run.service import NullRun
+from gestalt.tasks.speed.clips import Pair, Source
+from gestalt.tasks.speed.config import Train
+from gestalt.tasks.speed.speednet import SpeedNet
+
+AHEAD = 4
+"""Batches that are made while the network learns from one."""
+
+TESTED = 2**30
+"""Number from which on pairs are for testing; training takes those below."""
+
+
+class Batch(NamedTuple):
+    """Clips of both classes.
+
+    clips: (B, 3, T, H, W) in [-1, 1].
+    sped_up: (B,) 0 or 1.
+    """
+
+    clips: Tensor
+    sped_up: Tensor
+
+
+def fit(source: Source, settings: Train, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> SpeedNet:
+    """Train a network; what comes back is the average, ready to judge.
+
+    Args:
+        source: of pairs.
+        settings: of training.
+        seed: of the weights and of the sizes of clips.
+        device: that computes.
+        run: takes the loop.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    net = SpeedNet(settings.trunk, generator).to(device)
+    average = copy.deepcopy(net).requires_grad_(False)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=settings.decay)
+    state = {"net": net, "average": average, "optimiser": optimiser}
+    learner = Parallel(net)
+    net.train()
+    steps = run.steps("train", settings.steps, state)
+    made: Iterator[Batch] | None = None
+    for step in steps:
+        if made is None:
+            made = batches(source, settings, seed=seed, first=step)
+        clips, sped_up = (tensor.to(device) for tensor in next(made))
+        for group in optimiser.param_groups:
+            group["lr"] = settings.lr * schedule(step, settings.steps, settings.warm_up)
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits = learner(clips)
+        loss = F.binary_cross_entropy_with_logits(logits.float(), sped_up)
+        loss.backward()
+        optimiser.step()
+        follow(average, net, min(settings.average, (step + 1) / (step + 10)))
+        right = ((logits > 0) == (sped_up > 0.5)).float().mean()
+        run.log(step, loss=float(loss.detach()), accuracy=float(right))
+    return average.eval()
+
+
+def batches(source: Source, settings: Train, *, seed: int, first: int = 0) -> Iterator[Batch]:
+    """The batches of steps `first`, `first` + 1 and so on, made ahead by other threads.
+
+    Raises:
+        ValueError: the source does, of a damaged video.
+    """
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    share = settings.pairs // ranks
+
+    def make(step: int) -> Batch:
+        chance = np.random.default_rng((seed, step, 17))
+        side = 4 * int(chance.integers(math.ceil(settings.least / 4), settings.most // 4 + 1))
+        begin = step * settings.pairs + rank * share
+        return batch([source.pair(n % TESTED, settings.frames, side) for n in range(begin, begin + share)])
+
+    with ThreadPoolExecutor(max_workers=max(1, min(8, (os.cpu_count() or 2) // 2))) as pool:
+        waiting: list[Future[Batch]] = [pool.submit(make, step) for step in range(first, first + AHEAD)]
+        step = first + AHEAD
+        try:
+            while True:
+                yield waiting.pop(0).result()
+                waiting.append(pool.submit(make, step))
+                step += 1
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
+def batch(pairs: Sequence[Pair]) -> Batch:
+    """Pairs as one batch, both clips of each beside each other; smaller clips are the measure, cut about the middle."""
+    clips = [clip for pair in pairs for clip in pair]
+    height, width = (min(clip.shape[axis] for clip in clips) for axis in (1, 2))
+    cut = [
+        clip[:, (clip.shape[1] - height) // 2 :, (clip.shape[2] - width) // 2 :][:, :height, :width] for clip in clips
+    ]
+    levels = torch.from_numpy(np.stack(cut)).permute(0, 4, 1, 2, 3)
+    return Batch(levels.float().div_(127.5).sub_(1), torch.tensor([0.0, 1.0]).repeat(len(pairs)))
+
+
+def schedule(step: int, steps: int, warm_up: float) -> float:
+    """What the rate is multiplied by: from 0 to 1 over a part of the steps, then half a cosine down to 0."""
+    done, begin = (step + 1) / steps, max(warm_up, 1e-9)
+    return done / begin if done < begin else 0.5 + 0.5 * math.cos(math.pi * (done - begin) / max(1 - begin, 1e-9))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    """Move an average towards the weights and moments of a network: keep * average + (1 - keep) * net."""
+    for mean, value in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - keep)
+        else:
+            mean.copy_(value)
+
+
+class Parallel(nn.Module):
+    """A network under `torchrun`, whose gradients are averaged over the processes; elsewhere the network itself."""
+
+    def __init__(self, net: SpeedNet) -> None:
+        super().__init__()
+        self.net: nn.Module = net
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from torch import distributed
+            from torch.nn.parallel import DistributedDataParallel
+
+            if not distributed.is_initialized():
+                distributed.init_process_group("nccl" if net.bias.is_cuda else "gloo")
+            self.net = DistributedDataParallel(net)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return self.net(x)
+
+
+class Tested(NamedTuple):
+    """How well the classes are told apart.
+
+    accuracy: of both classes, with 0 as the threshold.
+    ranked: part of the pairs whose sped-up clip has the larger logit.
+    logits: (N, 2) normal and sped-up.
+    """
+
+    accuracy: float
+    ranked: float
+    logits: Tensor
+
+
+@torch.no_grad()
+def told_apart(net: SpeedNet, source: Source, *, count: int, frames: int, side: int, first: int = TESTED) -> Tested:
+    """Ask about pairs that were not trained on.
+
+    Args:
+        net: ready to judge.
+        source: of pairs.
+        count: of pairs.
+        frames, side: of their clips.
+        first: number of the first pair.
+    """
+    device, found = net.bias.device, []
+    for begin in range(first, first + count, 8):
+        some = batch([source.pair(n, frames, side) for n in range(begin, min(begin + 8, first + count))])
+        found.append(net(some.clips.to(device)).float().cpu().view(-1, 2))
+    logits = torch.cat(found)
+    right = ((logits[:, 0] < 0).float().mean() + (logits[:, 1] > 0).float().mean()) / 2
+    return Tested(float(right), float((logits[:, 1] > logits[:, 0]).float().mean()), logits)
