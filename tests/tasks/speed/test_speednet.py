@@ -26,8 +26,8 @@ def test_the_answer_is_made_of_the_strongest_place_of_each_frame() -> None:
     by_hand = maps.flatten(3).max(3).values.mean(2)
     torch.testing.assert_close(one.embed(x), by_hand)
     torch.testing.assert_close(one(x), by_hand @ one.weight + one.bias)
-    assert one.cells(x).shape == (1, 5, 8, 8)
-    torch.testing.assert_close(one.cells(x)[0, 2, 3, 4], maps[0, :, 2, 3, 4] @ one.weight + one.bias)
+    assert one.cells(x).shape == (1, 5, 4, 4)
+    torch.testing.assert_close(one.cells(x)[0, 2, 3, 1], maps[0, :, 2, 3, 1] @ one.weight + one.bias)
 
 
 @torch.no_grad()
@@ -38,6 +38,6 @@ def test_a_still_clip_says_the_same_at_any_length() -> None:
 
 
 def test_the_small_one_is_small_and_the_same_from_the_same_seed() -> None:
-    assert sum(weight.numel() for weight in net().parameters()) < 100_000
+    assert sum(weight.numel() for weight in net().parameters()) < 125_000
     one, other = net(seed=3).state_dict(), net(seed=3).state_dict()
     assert all(torch.equal(value, other[key]) for key, value in one.items())

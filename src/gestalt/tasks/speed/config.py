@@ -21,10 +21,10 @@ class Train:
     least: int = 32
     """Shorter side of the smallest clips, in pixels."""
 
-    most: int = 56
+    most: int = 48
     """Shorter side of the largest clips, in pixels; each batch has one size between them."""
 
-    steps: int = 5000
+    steps: int = 6000
     """Optimiser steps."""
 
     pairs: int = 8
@@ -45,7 +45,7 @@ class Train:
     held_out: tuple[Literal["swinging", "ballistic", "cyclic"], ...] = ()
     """Families of drawn motion that are not trained on, only tested; without VIDEOS."""
 
-    spread: float = 0.25
+    spread: float = 0.35
     """Deviation of the logarithm of how large a drawn metre looks; without VIDEOS."""
 
     test: int = 64

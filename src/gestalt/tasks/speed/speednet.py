@@ -5,7 +5,7 @@
 F are the maps of the trunk. The maximum over space keeps a small moving thing from drowning in what stands still; speed
 is taken to be one within a clip, hence the mean over time. HIGHER IS FASTER: sigmoid(logit) is the chance of sped-up.
 
-Two trunks: `s3dg` (`nn.s3d`), for GPUs, and `small`, of separable convolutions in a fifty-fifth of the weights, which a
+Two trunks: `s3dg` (`nn.s3d`), for GPUs, and `small`, of separable convolutions in a seventieth of the weights, which a
 laptop trains in less than an hour. Both take any size and number of frames.
 
 References:
@@ -25,10 +25,10 @@ from gestalt.nn.s3d import CHANNELS, S3DG
 
 Trunk = Literal["small", "s3dg"]
 
-WIDTHS = (16, 32, 64, 64)
+WIDTHS = (16, 32, 64, 96)
 """Channels of the small trunk's stages."""
 
-STRIDES, DILATIONS = (2, 2, 1, 1), (1, 1, 2, 4)
+STRIDES, DILATIONS = (2, 2, 2, 1), (1, 1, 2, 4)
 """Of its stages: in space, and in time, where the last one sees 17 frames."""
 
 PIECES: dict[Trunk, tuple[int, int]] = {"small": (64, 8), "s3dg": (32, 8)}
@@ -59,7 +59,7 @@ class Stage(nn.Module):
 
 
 class Small(nn.Module):
-    """(B, 3, T, H, W) in [-1, 1] -> (B, 64, T, H / 4, W / 4), rounded up."""
+    """(B, 3, T, H, W) in [-1, 1] -> (B, 96, T, H / 8, W / 8), rounded up."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
