@@ -98,5 +98,5 @@ def test_a_rate_out_of_reach_is_told_what_can_be_reached() -> None:
 
 
 def test_only_the_order_within_a_video_counts() -> None:
-    np.testing.assert_allclose(centred(said(90).speed, 2.0), centred(7 * said(90).speed, 2.0))
-    assert float((1 / centred(said(90).speed, 2.0)).mean()) == pytest.approx(0.5)
+    np.testing.assert_allclose(centred(said(90).speed, 2.0, np.ones(90)), centred(7 * said(90).speed, 2.0, np.ones(90)))
+    assert float((1 / centred(said(90).speed, 2.0, np.ones(90))).mean()) == pytest.approx(0.5)

@@ -1,5 +1,7 @@
 """Settings of everything about speed; no torch."""
 
+import os
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,3 +78,149 @@ class Train:
                 raise ValueError(f"--{name.replace('_', '-')} must be 0 or more and below 1, got {getattr(self, name)}")
         if set(self.held_out) == set(FAMILIES):
             raise ValueError("--held-out leaves nothing to train on: name one or two families")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """Settings of everything that asks a trained network about a video."""
+
+    model: str = "shipped"
+    """The network: "shipped", or the folder of a finished run of speed train."""
+
+    side: int = 0
+    """Shorter side of what the network sees, in pixels; 0: as it was trained."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make the folder absolute, so that a run can be resumed from anywhere.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        if self.model != "shipped":
+            object.__setattr__(self, "model", os.path.abspath(os.path.expanduser(self.model)))
+        if self.side and not 16 <= self.side <= 1024:
+            raise ValueError(f"--side must be 0 or lie between 16 and 1024, got {self.side}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict(Looked):
+    """Settings of saying how sped-up a video looks."""
+
+    versions: bool = False
+    """Look at faster versions of it too, and say up to which speed every frame looks normal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapt(Looked):
+    """Settings of a speed-up that stays natural."""
+
+    rate: float = 2.0
+    """How much shorter the video gets: the result lasts exactly as long as the original at this speed."""
+
+    adaptivity: float = 1.0
+    """How much the speed follows what looks natural: 0 is uniform, 1 as the network says, 2 twice as much."""
+
+    smooth: float = 1.0
+    """Seconds of the original over which the speed changes."""
+
+    slowest: float = 1.0
+    """Speed that no frame goes below; below 1 is slow motion."""
+
+    fastest: float = 8.0
+    """Speed that no frame goes above."""
+
+    protect: tuple[str, ...] = ()
+    """Parts of the original, BEGIN-END in seconds as 12.5-20, that play at their own speed; BEGIN-END:FASTEST, as
+    12.5-20:1.6, at most so fast."""
+
+    still: Literal["rate", "fastest"] = "rate"
+    """What to do with moments where nothing moves: play them at the rate, or skip through them."""
+
+    frames: Literal["constant", "variable"] = "constant"
+    """Frames at a constant rate, which every player shows; or every frame of the original, each for its own time."""
+
+    fps: float = 0.0
+    """Frames a second of the result, if constant; 0: those of the original, at most 60."""
+
+    sound: Literal["keep", "mute"] = "keep"
+    """Whether the sound goes along, its pitch as it is."""
+
+    quality: int = 20
+    """x264's constant rate factor, 0 to 51: smaller is better and larger."""
+
+    compare: bool = False
+    """Also make a video of the uniform speed-up beside the adaptive one."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        super().__post_init__()
+        object.__setattr__(self, "protect", tuple(self.protect))  # from a file they come as lists
+        for name, least, most in (
+            ("rate", 0.125, 64.0),
+            ("adaptivity", 0.0, 4.0),
+            ("smooth", 0.0, 60.0),
+            ("slowest", 0.125, 64.0),
+            ("fastest", 0.125, 64.0),
+            ("quality", 0, 51),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"--{name} must lie between {least:g} and {most:g}, got {getattr(self, name)}")
+        if self.slowest > self.fastest:
+            raise ValueError(f"--slowest {self.slowest:g} is above --fastest {self.fastest:g}: lower it")
+        if not self.slowest <= self.rate <= self.fastest:
+            raise ValueError(
+                f"--rate {self.rate:g} cannot be reached with speeds from {self.slowest:g} to {self.fastest:g}: "
+                "give a rate between these, or change --slowest or --fastest"
+            )
+        if self.fps and not 1 <= self.fps <= 240:
+            raise ValueError(f"--fps must be 0 or lie between 1 and 240, got {self.fps}")
+        for text in self.protect:
+            protected(text)
+
+
+def protected(text: str) -> tuple[float, float, float]:
+    """What a part to protect means: from which second to which, and how fast at most.
+
+    Raises:
+        ValueError: it is not BEGIN-END or BEGIN-END:FASTEST.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)-(\d+(?:\.\d*)?)(?::(\d+(?:\.\d*)?))?", text)
+    if not found or float(found[1]) >= float(found[2]) or not 0.125 <= float(found[3] or 1) <= 64:
+        raise ValueError(
+            "--protect must be BEGIN-END or BEGIN-END:FASTEST, in seconds and times as fast, such as 12.5-20, "
+            f"got {text!r}"
+        )
+    return float(found[1]), float(found[2]), float(found[3] or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Map(Looked):
+    """Settings of showing where in the picture a video looks slowed."""
+
+    side: int = 96
+    """Shorter side of what the network sees, in pixels: more gives a finer map."""
+
+    size: int = 480
+    """Longer side of the result, in pixels."""
+
+    window: int = 5
+    """Cells of 8 pixels of the network's maps that each place is judged by, across."""
+
+    strength: float = 0.6
+    """Of the colours over the picture, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        super().__post_init__()
+        at_least(self, 16, "size")
+        at_least(self, 1, "window")
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"--strength must lie between 0 and 1, got {self.strength}")

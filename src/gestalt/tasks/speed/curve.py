@@ -97,9 +97,51 @@ def wanted(p: Floats, rho: float, factors: Sequence[float] = FACTORS) -> Wanted:
     return Wanted(speed, np.clip(sure[before, n] - sure[after, n], LEAST, 1))
 
 
-def centred(speed: Floats, rate: float) -> Floats:
-    """Speeds times one factor that gives the rate: only their order within a video is reliable."""
-    return speed * float((1 / speed).mean()) * rate
+def centred(speed: Floats, rate: float, lasts: Floats) -> Floats:
+    """Speeds of frames that last so long, times one factor that gives the rate.
+
+    Only their order within a video is reliable.
+    """
+    return speed * float((lasts / speed).sum() / lasts.sum()) * rate
+
+
+def middle(p: Floats, factors: Sequence[float] = FACTORS) -> float:
+    """The rho for which half of all frames, (K, N) as in `wanted`, look normal beyond the middle of the factors.
+
+    How natural a network finds a video as a whole depends on the video; so what is asked is which of its frames could
+    go faster than its others.
+    """
+    x = np.log(np.asarray(factors, np.float64))
+    at = np.clip(np.interp((x[0] + x[-1]) / 2, x, np.arange(len(x))), 0, len(x) - 1)
+    low, share = int(at), at - int(at)
+    sure = falling(p)
+    there = sure[low] * (1 - share) + sure[min(low + 1, len(x) - 1)] * share
+    return float(np.clip(np.median(there), 1e-3, 1 - 1e-3))
+
+
+def reachable(
+    times: Floats, rate: float, slowest: float, fastest: float, bounds: Sequence[Bounds]
+) -> tuple[Floats, Floats]:
+    """Least and greatest slowness of every frame.
+
+    Args:
+        times, rate, slowest, fastest, bounds: as in `planned`.
+
+    Raises:
+        ValueError: the rate cannot be reached; the sentence names what can.
+    """
+    lasts = np.diff(times)
+    low, high = np.full(len(lasts), 1 / fastest), np.full(len(lasts), 1 / slowest)
+    for one in bounds:
+        inside = (times[:-1] < one.end) & (times[1:] > one.begin)
+        low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
+    total = float(lasts.sum())
+    least, most = total / float((high * lasts).sum()), total / float((low * lasts).sum())
+    if not least * (1 - 1e-9) <= rate <= most * (1 + 1e-9):
+        raise ValueError(
+            f"a rate of {rate:g} cannot be reached within these limits of speed: from {least:.3g} to {most:.3g} can"
+        )
+    return low, high
 
 
 def planned(
@@ -132,18 +174,9 @@ def planned(
     lasts = np.diff(times)
     if len(lasts) != len(said.speed) or (lasts <= 0).any():
         raise ValueError(f"expected {len(said.speed) + 1} growing times, got {len(times)}")
-    low, high = np.full(len(lasts), 1 / fastest), np.full(len(lasts), 1 / slowest)
-    for one in bounds:
-        inside = (times[:-1] < one.end) & (times[1:] > one.begin)
-        low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
+    low, high = reachable(times, rate, slowest, fastest, bounds)
     total = float(lasts.sum())
-    reachable = total / float((high * lasts).sum()), total / float((low * lasts).sum())
-    if not reachable[0] * (1 - 1e-9) <= rate <= reachable[1] * (1 + 1e-9):
-        raise ValueError(
-            f"a rate of {rate:g} cannot be reached within these limits of speed: from {reachable[0]:.3g} to "
-            f"{reachable[1]:.3g} can"
-        )
-    speed = np.exp(adaptivity * np.log(centred(said.speed, rate)) + (1 - adaptivity) * np.log(rate))
+    speed = np.exp(adaptivity * np.log(centred(said.speed, rate, lasts)) + (1 - adaptivity) * np.log(rate))
     slowness = np.clip(1 / speed, low, high)
     # In output time d = u * lasts the duration is the sum; weights are those of relative errors.
     weight = said.confidence / slowness**2 * lasts

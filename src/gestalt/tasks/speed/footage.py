@@ -63,8 +63,11 @@ def long_side(info: video.VideoInfo, side: int) -> int:
     return max(1, round(side * min(LONGEST, long / short)))
 
 
-def frames(path: AnyPath, side: int, *, start_s: float = 0.0, stop_s: float | None = None) -> Iterator[Frame]:
-    """Every frame of a video, small.
+class Footage:
+    """Every frame of a video, small; to be gone through once.
+
+    Attributes:
+        info: what is known of the video.
 
     Args:
         path: what `media.video` reads.
@@ -72,10 +75,21 @@ def frames(path: AnyPath, side: int, *, start_s: float = 0.0, stop_s: float | No
         start_s, stop_s: of what is read, in seconds.
 
     Raises:
-        ValueError: as `VideoStream`.
+        ValueError: as `VideoStream`, here or while its frames are taken.
     """
-    stream = VideoStream(path, size=long_side(video.probe(path), side), start_s=start_s, stop_s=stop_s)
-    yield from with_cuts((pixels, float(time)) for block in stream for pixels, time in zip(*block, strict=True))
+
+    def __init__(self, path: AnyPath, side: int, *, start_s: float = 0.0, stop_s: float | None = None) -> None:
+        self.info = video.probe(path)
+        self._stream = VideoStream(path, size=long_side(self.info, side), start_s=start_s, stop_s=stop_s)
+
+    def __iter__(self) -> Iterator[Frame]:
+        pictures = ((pixels, float(time)) for block in self._stream for pixels, time in zip(*block, strict=True))
+        return with_cuts(pictures)
+
+    @property
+    def end_s(self) -> float | None:
+        """When the last frame ends, in seconds; None until all are taken, and where the file does not say."""
+        return self._stream.end_s
 
 
 def stretch(path: AnyPath, start_s: float, count: int, side: int) -> NDArray[np.uint8]:
@@ -91,7 +105,7 @@ def stretch(path: AnyPath, start_s: float, count: int, side: int) -> NDArray[np.
         ValueError: as `VideoStream`.
     """
     stop_s = start_s + (count + 1) / RATE
-    kept = [frame.pixels for frame in taken(frames(path, side, start_s=start_s, stop_s=stop_s), 1 / RATE)]
+    kept = [frame.pixels for frame in taken(iter(Footage(path, side, start_s=start_s, stop_s=stop_s)), 1 / RATE)]
     return np.stack(kept[:count])
 
 

@@ -10,12 +10,13 @@ References:
         2020 (versions at 1.25^i).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from gestalt.tasks.speed.footage import RATE, Frame, Ticks
 from gestalt.tasks.speed.speednet import SpeedNet
@@ -23,7 +24,11 @@ from gestalt.tasks.speed.speednet import SpeedNet
 Floats = NDArray[np.float64]
 
 FEWEST = 4
-"""Frames of a shot in a version from which on the network is asked about it."""
+"""Frames of a shot in a version from which on the network is asked about it, and over which its answers are averaged at
+least."""
+
+LEAST = 32
+"""Pixels that a side has at least when the network sees it, since S3D-G halves it five times."""
 
 STILL = 3.0
 """Grey levels by which a twentieth of all pixels must change from one 25th of a second to the next, or nothing moves:
@@ -101,7 +106,12 @@ class Version:
 
 
 def score(
-    given: Iterable[Frame], net: SpeedNet, *, factors: Sequence[float], window: int, end_s: float | None = None
+    given: Iterable[Frame],
+    net: SpeedNet,
+    *,
+    factors: Sequence[float],
+    window: int,
+    end: Callable[[], float | None] = lambda: None,
 ) -> Scores:
     """Look at a video once.
 
@@ -109,13 +119,13 @@ def score(
         given: its frames.
         net: that is asked, ready to judge.
         factors: speeds of the versions, growing, the first one 1.
-        window: frames over which what it says is averaged.
-        end_s: when the last frame ends; None: it lasts as long as the one before it.
+        window: frames of the first version over which what it says is averaged, and as long in the others.
+        end: says, after the last frame, when that ends in seconds; if None, it lasts as long as the one before it.
 
     Raises:
         ValueError: there is no frame.
     """
-    versions = [Version(net, factor, window) for factor in factors]
+    versions = [Version(net, factor, max(FEWEST, round(window / factor))) for factor in factors]
     times: list[float] = []
     shots: list[int] = []
     changed: list[float] = []  # of the frames that the first version has
@@ -149,7 +159,9 @@ def score(
     for version in versions:
         version.cut()
     at, of = np.array(times), np.array(shots)
-    end = end_s if end_s is not None and end_s > at[-1] else at[-1] + (at[-1] - at[-2] if len(at) > 1 else 1 / RATE)
+    ended = end() or 0.0
+    if ended <= at[-1]:
+        ended = at[-1] + (at[-1] - at[-2] if len(at) > 1 else 1 / RATE)
     # A shot too short for a version is known by the next slower one; one too short for all looks like anything.
     logits = np.stack([version.at(at, of) for version in versions])
     for n in range(len(logits)):
@@ -160,13 +172,17 @@ def score(
         moving = np.interp(at, changed_at, busy) > STILL
     else:
         moving = np.zeros(len(at), bool)
-    return Scores(np.append(at, end), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), logits, moving)
+    return Scores(np.append(at, ended), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), logits, moving)
 
 
 def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> torch.Tensor:
-    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is."""
+    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is; sides below `LEAST` are enlarged to it."""
     levels = torch.from_numpy(np.stack(frames)).to(net.bias.device)
-    return levels.permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
+    clip = levels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    height, width = clip.shape[2:]
+    if min(height, width) < LEAST:
+        clip = F.interpolate(clip, (max(height, LEAST), max(width, LEAST)), mode="bilinear", align_corners=False)
+    return clip.movedim(0, 1)[None]
 
 
 def averaged(values: Floats, window: int) -> Floats:
