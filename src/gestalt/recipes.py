@@ -6,6 +6,7 @@ from typing import TypeVar
 from gestalt.tasks.analogy.config import Apply, Pair, Patch
 from gestalt.tasks.anomaly import config as anomaly
 from gestalt.tasks.generate import config as generate
+from gestalt.tasks.speed import config as speed
 
 T = TypeVar("T")
 
@@ -306,6 +307,61 @@ def anomaly_test(preset: str) -> anomaly.Test:
         "tiny": anomaly.Test(scorers=("pixels", "brightness"), shots=(1,), draws=1),
     }
     return choose(presets, preset)
+
+
+def speed_train(preset: str) -> speed.Train:
+    """Settings of learning to tell normal from sped-up.
+
+    fast   the default: the small network on clips of 24 frames of 32 to 48 px, some half an hour on two cores.
+    tiny   for tests: two steps.
+    paper  S3D-G on clips of 64 to 336 px, as published; optimiser and steps are ours, theirs are not known. For GPUs.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": speed.Train(),
+        "tiny": speed.Train(steps=2, pairs=2, frames=8, least=16, most=16, test=2),
+        "paper": speed.Train(
+            trunk="s3dg", frames=16, least=64, most=336, steps=100_000, pairs=32, lr=3e-4, average=0.999
+        ),
+    }
+    return choose(presets, preset)
+
+
+def speed_predict(preset: str) -> speed.Predict:
+    """Settings of saying how sped-up a video looks: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": speed.Predict(), "tiny": speed.Predict()}, preset)
+
+
+def speed_adapt(preset: str) -> speed.Adapt:
+    """Settings of a speed-up that stays natural.
+
+    fast   the default.
+    paper  every frame of the original kept, each for its own time, as in the authors' released videos.
+    tiny   for tests: the default.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {"fast": speed.Adapt(), "paper": speed.Adapt(frames="variable"), "tiny": speed.Adapt()}
+    return choose(presets, preset)
+
+
+def speed_map(preset: str) -> speed.Map:
+    """Settings of showing where a video looks slowed.
+
+    fast   the default.
+    tiny   for tests: small.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": speed.Map(), "tiny": speed.Map(side=32, size=64, window=3)}, preset)
 
 
 def choose(presets: dict[str, T], preset: str) -> T:

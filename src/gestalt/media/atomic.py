@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -41,6 +42,20 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
     """
     with replacing(path) as temporary, _in_words(path), open(temporary, "wb") as file:
         file.write(data)
+
+
+def copy(source: AnyPath, path: AnyPath) -> None:
+    """Makes `path` a copy of a file, of any length, or leaves it as it was.
+
+    Args:
+        source: the file to read.
+        path: the file to write; its folder must exist.
+
+    Raises:
+        ValueError, OSError: as `write_bytes`.
+    """
+    with replacing(path) as temporary, _in_words(path):
+        shutil.copyfile(source, temporary)
 
 
 @contextlib.contextmanager

@@ -210,7 +210,7 @@ def compare(path: AnyPath, plan: Plan, settings: Adapt, *, run: NullRun) -> None
     info = video.probe(path)
     size = max(16, round(max(info.width, info.height) * COMPARED / info.height))
     count = max(1, round(float(plan.shown_s[-1]) * rate))
-    at = (np.arange(count) + 0.5) / float(rate)
+    at: Floats = (np.arange(count, dtype=np.float64) + 0.5) / float(rate)
     with (
         run.file("compared.mp4", "uniform on the left, adaptive on the right", kind="video") as file,
         VideoWriter(file, rate=rate, quality=settings.quality) as writer,

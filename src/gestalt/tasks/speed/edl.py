@@ -1,10 +1,10 @@
 """A speed curve as an edit decision list (CMX 3600), which video editors read: pieces of one speed each.
 
 An event names a part of the original and the place it takes in the result, in hours:minutes:seconds:frames at 25 frames
-a second, and an M2 line the frames a second at which it plays.
-Pieces follow each other without a gap.
+a second, and an M2 line the frames a second at which it plays. Pieces follow each other without a gap.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def write_edl(path: Path, source_s: NDArray[np.float64], shown_s: NDArray[np.flo
     """Write the list; `source_s` and `shown_s` are the times (N + 1,) of every frame and the end."""
     lines = ["TITLE: SPEED CURVE", "FCM: NON-DROP FRAME", ""]
     begins = pieces(source_s, shown_s, cuts)
-    for number, (first, last) in enumerate(zip(begins[:-1], begins[1:], strict=True), start=1):
+    for number, (first, last) in enumerate(itertools.pairwise(begins), start=1):
         codes = " ".join(timecode(times[n]) for times in (source_s, shown_s) for n in (first, last))
         speed = (source_s[last] - source_s[first]) / (shown_s[last] - shown_s[first])
         lines.append(f"{number:03d}  AX       V     C        {codes}")

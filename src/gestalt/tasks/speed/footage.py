@@ -21,6 +21,9 @@ RATE = 25.0
 SLOWEST = 20.0
 """Frames a second below which a video has too few frames: what is left of them looks sped-up."""
 
+ENDINGS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".ts", ".gif")
+"""Of the files in a folder that are taken for videos."""
+
 LONGEST = 4
 """Of a frame's sides, how many times the shorter one the longer may have: what is longer gets smaller as a whole."""
 

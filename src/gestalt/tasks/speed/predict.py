@@ -107,8 +107,8 @@ def look(path: AnyPath, model: Model, *, factors: Sequence[float], side: int, ru
     rate = footage.info.rate
     if rate is not None and rate < SLOWEST:
         run.say(
-            f"warning: {quoted(path)} has {float(rate):.3g} frames a second; with fewer than {SLOWEST:g} anything looks "
-            "sped-up"
+            f"warning: {quoted(path)} has {float(rate):.3g} frames a second; with fewer than {SLOWEST:g} "
+            "anything looks sped-up"
         )
     return score(
         told(footage, run),

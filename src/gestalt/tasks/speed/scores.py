@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.tasks.speed.footage import RATE, Frame, Ticks
@@ -51,57 +52,58 @@ class Scores(NamedTuple):
 
 
 class Version:
-    """A video at one speed, as the network sees it.
+    """A video at one speed, as a network sees it; of every shot, the times of its frames and what is said of them.
 
     Args:
         net: that is asked.
         factor: of the speed.
-        window: frames over which what it says is averaged.
+        ask: what about: (1, 3, T, H, W) -> (T, ...); by default, how every frame looks.
+
+    Attributes:
+        times: of the frames of each shot.
+        said: of each of these, not a number where a shot is too short.
     """
 
-    def __init__(self, net: SpeedNet, factor: float, window: int) -> None:
-        self._net, self._window = net, window
+    def __init__(self, net: SpeedNet, factor: float, ask: Callable[[Tensor], Tensor] | None = None) -> None:
+        self._net, self._ask = net, ask or net.over_time
         self._ticks = Ticks(factor / RATE)
         self._frames: list[NDArray[np.uint8]] = []
         self._done = 0  # of these, how many the network has spoken of
-        self._times: list[list[float]] = [[]]  # of each shot
-        self._logits: list[list[float]] = [[]]
+        self.times: list[list[float]] = [[]]
+        self.said: list[list[NDArray[np.floating]]] = [[]]
 
     def offer(self, frame: Frame, following: float) -> bool:
         """Take a frame if it is one of this version; say whether it was."""
         if not self._ticks.takes(frame.time, following):
             return False
-        self._times[-1].append(frame.time)
+        self.times[-1].append(frame.time)
         self._frames.append(frame.pixels)
         if len(self._frames) >= self._net.piece:
             self._speak(len(self._frames) - self._net.context)
         return True
 
     def cut(self) -> None:
-        """A new shot begins."""
+        """A new shot begins, or the video ends."""
         if self._frames:
             self._speak(len(self._frames))
         self._frames, self._done = [], 0
-        self._times.append([])
-        self._logits.append([])
+        self.times.append([])
+        self.said.append([])
 
     def _speak(self, until: int) -> None:
         """Have the network say of frames up to a number how they look; keep those that the next ones need."""
-        if len(self._times[-1]) < FEWEST and until == len(self._frames):
-            said = [np.nan] * (until - self._done)
-        else:
-            said = self._net.over_time(as_clip(self._frames, self._net))[self._done : until].tolist()
-        self._logits[-1] += said
+        said = self._ask(as_clip(self._frames, self._net)).numpy()[self._done : until]
+        self.said[-1] += list(said * np.nan if len(self.times[-1]) < FEWEST else said)
         let_go = max(0, until - self._net.context)
         self._frames, self._done = self._frames[let_go:], until - let_go
 
-    def at(self, times: Floats, shots: NDArray[np.int64]) -> Floats:
-        """What was said, averaged over a window, at moments of given shots; not a number where a shot was too short."""
+    def at(self, times: Floats, shots: NDArray[np.int64], window: int) -> Floats:
+        """What was said of how frames look, averaged over a window, at moments of given shots, all (N,)."""
         result = np.full(len(times), np.nan)
-        for n, (taken, logits) in enumerate(zip(self._times, self._logits, strict=True)):
+        for n, (taken, said) in enumerate(zip(self.times, self.said, strict=True)):
             inside = shots == n
-            if logits and not np.isnan(logits).any():
-                result[inside] = np.interp(times[inside], taken, averaged(np.array(logits), self._window))
+            if said:
+                result[inside] = np.interp(times[inside], taken, averaged(np.array(said, np.float64), window))
         return result
 
 
@@ -125,7 +127,7 @@ def score(
     Raises:
         ValueError: there is no frame.
     """
-    versions = [Version(net, factor, max(FEWEST, round(window / factor))) for factor in factors]
+    versions = [Version(net, factor) for factor in factors]
     times: list[float] = []
     shots: list[int] = []
     changed: list[float] = []  # of the frames that the first version has
@@ -163,7 +165,12 @@ def score(
     if ended <= at[-1]:
         ended = at[-1] + (at[-1] - at[-2] if len(at) > 1 else 1 / RATE)
     # A shot too short for a version is known by the next slower one; one too short for all looks like anything.
-    logits = np.stack([version.at(at, of) for version in versions])
+    logits = np.stack(
+        [
+            version.at(at, of, max(FEWEST, round(window / factor)))
+            for version, factor in zip(versions, factors, strict=True)
+        ]
+    )
     for n in range(len(logits)):
         lacking = np.isnan(logits[n])
         logits[n, lacking] = logits[n - 1, lacking] if n else 0.0
@@ -175,7 +182,7 @@ def score(
     return Scores(np.append(at, ended), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), logits, moving)
 
 
-def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> torch.Tensor:
+def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> Tensor:
     """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is; sides below `LEAST` are enlarged to it."""
     levels = torch.from_numpy(np.stack(frames)).to(net.bias.device)
     clip = levels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

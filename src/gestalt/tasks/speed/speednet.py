@@ -107,6 +107,15 @@ class SpeedNet(nn.Module):
         """(B, 3, T, H, W) in [-1, 1] -> (B, C): what the answer is made of, for retrieval."""
         return self.trunk(x).amax((3, 4)).mean(2)
 
-    def cells(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) in [-1, 1] -> (B, T, h, w): the logit of every place by itself."""
-        return torch.einsum("bcthw,c->bthw", self.trunk(x), self.weight) + self.bias
+    def cells(self, x: Tensor, window: int = 1) -> Tensor:
+        """(B, 3, T, H, W) in [-1, 1] -> (B, T, h, w): the logit of the part of the picture around every place.
+
+        The strongest of `window` x `window` cells stand for the maximum over space, so that each place is asked about
+        as a clip of that size would be, were it cut out.
+        """
+        maps = self.trunk(x)
+        if window > 1:
+            before = (window - 1) // 2
+            around = F.pad(maps, (before, window - 1 - before, before, window - 1 - before), value=-torch.inf)
+            maps = F.max_pool3d(around, (1, window, window), stride=1)
+        return torch.einsum("bcthw,c->bthw", maps, self.weight) + self.bias

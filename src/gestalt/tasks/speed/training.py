@@ -49,7 +49,15 @@ class Batch(NamedTuple):
     sped_up: Tensor
 
 
-def fit(source: Source, settings: Train, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> SpeedNet:
+def fit(
+    source: Source,
+    settings: Train,
+    *,
+    seed: int,
+    device: torch.device,
+    begin: SpeedNet | None = None,
+    run: NullRun = NullRun(),
+) -> SpeedNet:
     """Train a network; what comes back is the average, ready to judge.
 
     Args:
@@ -57,10 +65,12 @@ def fit(source: Source, settings: Train, *, seed: int, device: torch.device, run
         settings: of training.
         seed: of the weights and of the sizes of clips.
         device: that computes.
+        begin: whose weights to begin with, of the same trunk.
         run: takes the loop.
     """
-    generator = torch.Generator().manual_seed(seed)
-    net = SpeedNet(settings.trunk, generator).to(device)
+    net = SpeedNet(settings.trunk, torch.Generator().manual_seed(seed)).to(device)
+    if begin is not None:
+        net.load_state_dict(begin.state_dict())
     average = copy.deepcopy(net).requires_grad_(False)
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.lr, weight_decay=settings.decay)
     state = {"net": net, "average": average, "optimiser": optimiser}
