@@ -15,7 +15,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
-from torchvision.models.video import s3d
 
 CHANNELS = 1024
 """Of the last map."""
@@ -44,6 +43,8 @@ class S3DG(nn.Module):
     """
 
     def __init__(self, generator: Generator) -> None:
+        from torchvision.models.video import s3d  # seconds to import, and the small trunk does without
+
         super().__init__()
         self.features = s3d(weights=None).features
         for block in self.features:

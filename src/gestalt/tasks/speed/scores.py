@@ -31,9 +31,9 @@ least."""
 LEAST = 32
 """Pixels that a side has at least when the network sees it, since S3D-G halves it five times."""
 
-STILL = 3.0
-"""Grey levels by which a twentieth of all pixels must change from one 25th of a second to the next, or nothing moves:
-more than what codecs leave of noise in frames so small."""
+BUSY, STILL = 0.02, 3.0
+"""Part of all pixels that must change from one 25th of a second to the next, and by how many grey levels, or nothing
+moves: more than what codecs leave of noise in frames so small."""
 
 
 class Scores(NamedTuple):
@@ -202,6 +202,6 @@ def averaged(values: Floats, window: int) -> Floats:
 
 
 def change(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """By how many grey levels the twentieth of all pixels that changes most does, at least."""
+    """By how many grey levels the part of all pixels that changes most does, at least."""
     grey = np.abs(one.astype(np.float32).mean(2) - other.astype(np.float32).mean(2))
-    return float(np.quantile(grey, 0.95))
+    return float(np.quantile(grey, 1 - BUSY))
