@@ -322,7 +322,9 @@ class _Look:
             height = round(high)
         self.turns, self.is_mirrored = _orientation(frame)
         self._stored_size = fit(height, width, size)
-        self.upright_size = self._stored_size if self.turns % 2 == 0 else self._stored_size[::-1]
+        self.upright_size = self._stored_size
+        if self.turns % 2 == 1:
+            self.upright_size = self._stored_size[1], self._stored_size[0]
 
         is_high = frame.height >= 720 or frame.width >= 1280
         self.matrix = _SCALER.get(frame.colorspace, 1 if is_high else 5)

@@ -250,8 +250,12 @@ def _even(frame: "VideoFrame") -> "VideoFrame":
 
     even = VideoFrame(frame.width + frame.width % 2, frame.height + frame.height % 2, frame.format.name)
     for old, new in zip(frame.planes, even.planes, strict=True):
-        from_rows = np.frombuffer(old, np.uint8)[: old.height * old.line_size].reshape(old.height, -1)
-        to_rows = np.frombuffer(new, np.uint8)[: new.height * new.line_size].reshape(new.height, -1)
         more = ((0, new.height - old.height), (0, new.width - old.width))
-        to_rows[:, : new.width] = np.pad(from_rows[:, : old.width], more, mode="edge")
+        _levels(new)[:] = np.pad(_levels(old), more, mode="edge")
     return even
+
+
+def _levels(plane: Any) -> NDArray[np.uint8]:
+    """The numbers of a plane (H, W), in its own memory."""
+    rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
