@@ -191,7 +191,7 @@ def test_primaries_and_transfer_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv"])
 def test_odd_sizes_are_filled_up_with_their_edge(name: str, tmp_path: Path) -> None:
-    options = {"a.avi": {"codec": "mpeg4"}, "a.mkv": {"pix_fmt": "yuv444p"}}[name]
+    options: Any = {"a.avi": {"codec": "mpeg4"}, "a.mkv": {"pix_fmt": "yuv444p"}}[name]
     source = encode(tmp_path / name, solid(RED, 3, 17, 33), **options)
     rewritten(source, tmp_path / "b.mp4", 1.0, quality=10)
     frames, _ = whole(tmp_path / "b.mp4")
@@ -288,7 +288,7 @@ def test_clicks_stay_with_their_flashes(rate: Fraction | None, tmp_path: Path) -
 @pytest.mark.parametrize(("layout", "channels", "kept"), [("mono", 1, 1), ("stereo", 2, 2), ("5.1", 6, 2)])
 def test_sound_is_exact_to_the_sample(layout: str, channels: int, kept: int, tmp_path: Path) -> None:
     time = np.arange(2 * RATE) / RATE
-    sound = np.broadcast_to(np.sin(2 * np.pi * 440 * time).astype(np.float32) / 4, (channels, 2 * RATE))
+    sound = np.stack([np.sin(2 * np.pi * 440 * time) / 4] * channels).astype(np.float32)
     times = [index / 10 for index in range(20)]
     source = sounding(tmp_path / "a.mkv", numbered(20), sound, times, Fraction(1, 10), layout)
     at = times_of(source)
@@ -307,8 +307,8 @@ def test_sound_is_exact_to_the_sample(layout: str, channels: int, kept: int, tmp
 def test_no_sound_where_there_is_none_or_none_is_wanted(tmp_path: Path) -> None:
     silent = encode(tmp_path / "a.mp4", numbered(10))
     loud = encode(tmp_path / "b.mp4", numbered(10), sound_s=1.0)
-    for source, options, has_audio in ((silent, {}, False), (loud, {"sound": False}, False), (loud, {}, True)):
-        rewritten(source, tmp_path / "c.mp4", **options)
+    for source, sound, has_audio in ((silent, True, False), (loud, False, False), (loud, True, True)):
+        rewritten(source, tmp_path / "c.mp4", sound=sound)
         assert probe(tmp_path / "c.mp4").has_audio == has_audio
 
 
