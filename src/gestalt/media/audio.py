@@ -6,9 +6,9 @@ the first sample. Sound that starts later is preceded by silence, sound that sta
 
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,20 +175,38 @@ class AudioTrack:
         """
         with opened(path, sound_refusal) as container:
             stream = _sound_of(container, path)
-            is_copied = stream.codec_context.codec.canonical_name in _COPIED
-            if is_copied:
+            coded = None
+            if stream.codec_context.codec.canonical_name in _COPIED:
                 with quiet:
-                    self._stream = output.add_stream_from_template(stream)
-            else:
-                rate = stream.codec_context.sample_rate
-                rate = rate if rate in _AAC_RATES else 48000
-                mono = stream.codec_context.layout.nb_channels == 1
-                self._stream = output.add_stream("aac", rate=rate)
-                self._stream.codec_context.layout = "mono" if mono else "stereo"
-                self._stream.codec_context.bit_rate = _AAC_BITS
-        self._packets = _copied(path, start_s) if is_copied else _encoded(path, start_s, self._stream)
-        self._output = output
-        self._next = next(self._packets, None)
+                    coded = output.add_stream_from_template(stream)
+        if coded is not None:
+            self._begin(output, coded, _copied(path, start_s))
+        else:
+            source = AudioStream(path, start_s=start_s)
+            coded = _aac_stream(output, source.rate, source.channels)
+            self._begin(output, coded, _encoded(source, source.rate, source.channels, coded))
+
+    @classmethod
+    def of_samples(
+        cls, blocks: Iterable[NDArray[np.float32]], rate: int, channels: int, output: "OutputContainer"
+    ) -> Self:
+        """A track of samples that are made while it is written, as AAC of one or two channels.
+
+        Args:
+            blocks: float32 (channels, n) each, heard from time 0 of the output on.
+            rate, channels: of the blocks.
+            output: an MP4 that no packet was written to.
+        """
+        track = cls.__new__(cls)
+        coded = _aac_stream(output, rate, channels)
+        track._begin(output, coded, _encoded(blocks, rate, channels, coded))
+        return track
+
+    def _begin(
+        self, output: "OutputContainer", stream: "CodedStream", packets: "Generator[Packet[Any], None, None]"
+    ) -> None:
+        self._output, self._stream, self._packets = output, stream, packets
+        self._next = next(packets, None)
 
     def write_until(self, stop_s: Fraction, *, is_last: bool = False) -> None:
         """Writes what ends by `stop_s`, in seconds of the output; the last call also what is cut off there."""
@@ -253,21 +271,29 @@ def _copied(path: AnyPath, start_s: float) -> "Generator[Packet[Any], None, None
             yield packet
 
 
-def _encoded(path: AnyPath, start_s: float, stream: "CodedStream") -> "Generator[Packet[Any], None, None]":
-    """The sound from `start_s` on as AAC."""
+def _aac_stream(output: "OutputContainer", rate: int, channels: int) -> "CodedStream":
+    stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48000)
+    stream.codec_context.layout = "mono" if channels == 1 else "stereo"
+    stream.codec_context.bit_rate = _AAC_BITS
+    return stream
+
+
+def _encoded(
+    blocks: Iterable[NDArray[np.float32]], rate: int, channels: int, stream: "CodedStream"
+) -> "Generator[Packet[Any], None, None]":
+    """Blocks (channels, n) as AAC."""
     from av.audio.frame import AudioFrame
     from av.audio.resampler import AudioResampler
 
-    source = AudioStream(path, start_s=start_s)
     context = stream.codec_context
-    layout = {1: "mono", 2: "stereo"}.get(source.channels) or f"{source.channels} channels"
+    layout = {1: "mono", 2: "stereo"}.get(channels) or f"{channels} channels"
     with quiet:
         context.open()
     to_aac = AudioResampler(format="fltp", layout=context.layout, rate=context.rate, frame_size=context.frame_size)
     position = 0
-    for samples in source:
+    for samples in blocks:
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
-        frame.sample_rate, frame.pts, frame.time_base = source.rate, position, Fraction(1, source.rate)
+        frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
         position += samples.shape[1]
         for piece in to_aac.resample(frame):
             yield from stream.encode(piece)

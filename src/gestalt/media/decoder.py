@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-"""uint8 (H, W, 3) and its time in seconds."""
-
 HALF_MICROSECOND = 5e-7
 """Times closer than this are the same, after rounding to float64 and back."""
 
@@ -125,6 +123,49 @@ def coded_frames(path: AnyPath, size: int | None, start_s: float) -> Generator[P
                 yield from _shown(_decoded(again, stream, path), again, look, clock, start_s)
             return
         yield from _shown(_chain(frame, frames) if later is None else later, container, look, clock, start_s)
+
+
+class Stored:
+    """A coded video, open: its frames as they are stored, and what the file says about how to show them.
+
+    Attributes:
+        size: (H, W) of the first frame, as stored.
+        upright_size: (H, W) as it is shown, in square pixels.
+        pix_fmt: FFmpeg's name of the first frame's pixels.
+        colour: primaries, transfer, matrix and range, by the numbers of H.273 and FFmpeg's AVCOL_RANGE.
+        matrix, range: what they are taken for where the file does not say, as libswscale and FFmpeg number them.
+        aspect: width over height of a stored pixel; None where the file does not say.
+        turn: the display matrix, nine numbers; None without one.
+    """
+
+    def __init__(self, container: "InputContainer", path: AnyPath) -> None:
+        """Decodes the first frame.
+
+        Raises:
+            ValueError: the file is no readable video, or damaged.
+        """
+        stream = video_stream(container, path)
+        self._rest = _decoded(container, stream, path)
+        self._first = frame = next(self._rest)
+        self._look = _Look(frame, stream, None)
+        self.upright_size = self._look.upright_size
+        self.size, self.pix_fmt = (frame.height, frame.width), frame.format.name
+        self.colour = frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range
+        self.matrix, self.range = self._look.matrix, self._look.range
+        self.aspect = stream.sample_aspect_ratio
+        self.turn = _display_matrix(frame)
+
+    def frames(self) -> "Iterator[VideoFrame]":
+        """All frames in the order in which they are shown; may be asked for once.
+
+        Raises:
+            ValueError: the file is damaged; then after the last good frame.
+        """
+        return _chain(self._first, self._rest)
+
+    def rgb(self, frame: "VideoFrame") -> NDArray[np.uint8]:
+        """uint8 (H, W, 3): a frame upright and in square pixels, as `coded_frames` gives it."""
+        return self._look.rgb(frame)
 
 
 def _shown(
@@ -281,12 +322,14 @@ class _Look:
             height = round(high)
         self.turns, self.is_mirrored = _orientation(frame)
         self._stored_size = fit(height, width, size)
-        self.upright_size = self._stored_size if self.turns % 2 == 0 else self._stored_size[::-1]
+        self.upright_size = self._stored_size
+        if self.turns % 2 == 1:
+            self.upright_size = self._stored_size[1], self._stored_size[0]
 
         is_high = frame.height >= 720 or frame.width >= 1280
-        self._matrix = _SCALER.get(frame.colorspace, 1 if is_high else 5)
+        self.matrix = _SCALER.get(frame.colorspace, 1 if is_high else 5)
         is_full = frame.color_range == _FULL or frame.format.name.startswith("yuvj") or frame.format.is_rgb
-        self._range = _FULL if is_full else _LIMITED
+        self.range = _FULL if is_full else _LIMITED
         # FFmpeg takes all grey for full range.
         self._stretches = frame.format.name.startswith("gray") and frame.color_range == _LIMITED
         self._has_alpha = any(component.is_alpha for component in frame.format.components)
@@ -302,8 +345,8 @@ class _Look:
             width=width,
             height=height,
             format="rgba" if self._has_alpha else "rgb24",
-            src_colorspace=self._matrix,
-            src_color_range=self._range,
+            src_colorspace=self.matrix,
+            src_color_range=self.range,
             dst_color_range=_FULL,
             interpolation=self._flags,
         )
@@ -320,11 +363,17 @@ class _Look:
         return np.rot90(pixels, self.turns)
 
 
+def _display_matrix(frame: "VideoFrame") -> tuple[int, ...] | None:
+    try:
+        return tuple(np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), np.int32).tolist())  # type: ignore[arg-type]
+    except (KeyError, ValueError):
+        return None
+
+
 def _orientation(frame: "VideoFrame") -> tuple[int, bool]:
     """Quarter turns counter-clockwise that make a frame upright, and whether to mirror it before."""
-    try:
-        matrix = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), np.int32)  # type: ignore[arg-type]
-    except (KeyError, ValueError):
+    matrix = _display_matrix(frame)
+    if matrix is None:
         return 0, False
     # The stored point (x, y) is shown at (a x + c y, b x + d y); y points down.
     a, b, c, d = (float(matrix[index]) for index in (0, 1, 3, 4))

@@ -204,6 +204,11 @@ def read_clip(
     return torch.cat(clips, dim=1)[None], torch.from_numpy(np.concatenate(times))
 
 
+def is_made_of_pictures(path: AnyPath) -> bool:
+    """Whether a video is a folder of frames or a picture file, rather than one that FFmpeg decodes."""
+    return os.path.isdir(path) or _is_picture(path)
+
+
 def _too_long(path: AnyPath, what: str, max_frames: int) -> ValueError:
     return ValueError(f"{quoted(path)} has {what} than the limit of {max_frames}; take a part of it")
 

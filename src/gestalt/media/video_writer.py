@@ -6,39 +6,25 @@ order and with the very times in which they are shown, and a reader that ignores
 """
 
 import math
-import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gestalt.media import atomic
+from gestalt.media import mp4
 from gestalt.media.atomic import AnyPath, quoted
 from gestalt.media.audio import AudioTrack, has_sound
-from gestalt.media.container import quiet
 
-if TYPE_CHECKING:
-    from av.packet import Packet
-    from av.video.stream import VideoStream
-
-TICK_S = Fraction(1, 720_000)
-"""The clock of files with given times: every usual frame rate is exact, and any other time to 0.7 us. Frames closer
-together than that are a tick apart."""
+TICK_S = mp4.TICK_S
+"""The clock of files with given times. Frames closer together than that are a tick apart."""
 
 MOST_SIDE = 16_384
 """Pixels that height and width can have, as x264 has it."""
-
-_LONGEST = 2**31 - 1
-"""In ticks, the longest that FFmpeg lets a frame of an MP4 last."""
-
-_THREADS = 4  # fixed, since the bytes depend on it
-_BT709 = 1  # in each of the three tables of H.273
-_LIMITED, _FULL = 1, 2  # FFmpeg's AVCOL_RANGE
 
 
 class VideoWriter:
@@ -73,40 +59,31 @@ class VideoWriter:
         Raises:
             ValueError: an argument is out of range.
         """
-        if not os.fspath(path).lower().endswith(".mp4"):
-            raise ValueError(f"cannot write {quoted(path)}: expected a name ending in .mp4; rename it")
+        mp4.checked(path, quality)
         if rate is not None and not (math.isfinite(rate) and 0 < rate <= 1000):
             raise ValueError(f"expected a rate above 0, up to 1000 frames per second, got {rate}")
         if rate is not None and end_s is not None:
             raise ValueError("expected a rate or an end, got both; the rate says how long each frame lasts")
         if not (math.isfinite(audio_start_s) and audio_start_s >= 0):
             raise ValueError(f"expected the sound to start at 0 s or later, got {audio_start_s}")
-        if not 0 <= quality <= 51:
-            raise ValueError(f"expected a quality (constant rate factor) from 0 to 51, got {quality}")
         self._path, self.end_s, self._quality = path, end_s, quality
         self._rate = None if rate is None else Fraction(rate).limit_denominator(1001)
         self._audio_from, self._audio_start_s = audio_from, audio_start_s
         self._tick_s = TICK_S if self._rate is None else 1 / self._rate
-        self._stream: VideoStream | None = None
+        self._track: mp4.PictureTrack | None = None
         self._sound: AudioTrack | None = None
         self._size = (0, 0)
         self._start_s = 0.0
         self._held: NDArray[np.uint8] | None = None  # written when it is known how long it lasts
         self._held_at, self._lasted = 0, 0  # in ticks
         self._held_s = 0.0  # its time as it was given
-        self._encoding: dict[int, int] = {}  # how long each frame lasts that is inside the encoder
 
     def __enter__(self) -> Self:
-        import av
-
         if self._audio_from is not None and not has_sound(self._audio_from):
             self._audio_from = None
         with ExitStack() as stack:
-            temporary = stack.enter_context(atomic.replacing(self._path))
-            options = {"movflags": "+faststart", "movie_timescale": str(TICK_S.denominator)}
-            with quiet:
-                self._output = av.open(temporary, "w", format="mp4", options=options)
-            stack.push(self._close)
+            self._output = stack.enter_context(mp4.written(self._path))
+            stack.callback(self._close)
             self._stack = stack.pop_all()  # nothing has failed: __exit__ does what is left
         return self
 
@@ -130,7 +107,7 @@ class VideoWriter:
             raise ValueError("expected times with every block or a rate for all of them, got both or none")
         if times is not None and len(times) != len(levels):
             raise ValueError(f"expected one time a frame, got {len(times)} times for {len(levels)} frames")
-        if self._stream is None:
+        if self._track is None:
             self._start(levels.shape[1], levels.shape[2], times[0] if times else 0.0)
         if levels.shape[1:3] != self._size:
             (height, width), (other, wider) = self._size, levels.shape[1:3]
@@ -152,32 +129,19 @@ class VideoWriter:
 
     def _start(self, height: int, width: int, start_s: float) -> None:
         """Adds the streams, when the size is known."""
-        from av.video.reformatter import Interpolation, VideoReformatter
-
         self._size, self._start_s = (height, width), start_s
-        # x264's macroblock tree reads memory nobody has written when it runs on AVX-512: the bytes would change
-        # from one run to the next. Without it files are larger by some 4 to 60 %.
-        options = {"crf": str(self._quality), "preset": "medium", "bf": "0", "mbtree": "0"}
-        with quiet:
-            stream = self._output.add_stream("libx264", rate=self._rate or 25, options=options)
-            stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
-            stream.time_base = self._tick_s
-            context = stream.codec_context
-            context.time_base = self._tick_s
-            context.thread_count = _THREADS
-            context.colorspace = context.color_primaries = context.color_trc = _BT709
-            context.color_range = _LIMITED
-            try:
-                context.open()
-            except Exception as error:  # x264 has its own
-                what = f"H.264 holds no frames of {width} x {height} pixels; reduce them first"
-                raise ValueError(f"cannot write {quoted(self._path)}: {what}") from error
+        self._track = mp4.PictureTrack(
+            self._path,
+            self._output,
+            self._size,
+            rate=self._rate or Fraction(25),
+            tick_s=self._tick_s,
+            quality=self._quality,
+            preset="medium",
+        )
         if self._audio_from is not None:
             self._sound = AudioTrack(self._audio_from, self._output, start_s=self._audio_start_s)
-        self._stream = stream
-        self._reformatter = VideoReformatter()
-        exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-        self._flags = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INP | exact
+        self._converted = mp4.ToBT709()
 
     def _ticks(self, time_s: float) -> int:
         if not math.isfinite(time_s):
@@ -186,43 +150,20 @@ class VideoWriter:
 
     def _encode_held(self, until: int) -> None:
         """Encodes the frame before, which is shown until then, in ticks."""
-        from av.video.frame import VideoFrame
-
-        if self._held is None or self._stream is None:
+        if self._held is None or self._track is None:
             return
         lasts = until - self._held_at
         if lasts < 1:
             at_s, until_s = (float(ticks * self._tick_s) + self._start_s for ticks in (self._held_at, until))
             raise ValueError(f"expected increasing times, got {until_s:g} s after {at_s:g} s")
-        if lasts > _LONGEST:
-            most, lasts_s = float(_LONGEST * self._tick_s), float(lasts * self._tick_s)
-            raise ValueError(f"an MP4 shows a frame for at most {most:.0f} s, got {lasts_s:.0f} s; cut the video there")
-        height, width = self._size
-        even = np.pad(self._held, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        with quiet:
-            frame = self._reformatter.reformat(
-                VideoFrame.from_ndarray(even, format="rgb24"),
-                format="yuv420p",
-                dst_colorspace=_BT709,
-                src_color_range=_FULL,
-                dst_color_range=_LIMITED,
-                interpolation=self._flags,
-            )
-            frame.pts, frame.time_base = self._held_at, self._tick_s
-            frame.color_primaries = frame.color_trc = _BT709
-            self._encoding[self._held_at] = self._lasted = lasts
-            self._mux(self._stream.encode(frame))
+        self._track.write(self._converted(self._held), self._held_at, lasts)
+        self._lasted = lasts
         if self._sound is not None:
             self._sound.write_until(until * self._tick_s)
 
-    def _mux(self, packets: "list[Packet[Any]]") -> None:
-        for packet in packets:
-            packet.duration = self._encoding.pop(packet.pts or 0)
-            self._output.mux(packet)
-
     def _finish(self) -> None:
         """Encodes the last frame, and what waits inside the encoder."""
-        if self._stream is None or self._held is None:
+        if self._track is None or self._held is None:
             raise ValueError(f"cannot write {quoted(self._path)}: expected at least one frame, got none")
         if self.end_s is not None:
             until = self._ticks(self.end_s)
@@ -232,23 +173,13 @@ class VideoWriter:
             alone = 1 if self._rate is not None else round(Fraction(1, 25) / self._tick_s)
             until = self._held_at + (self._lasted or alone)
         self._encode_held(until)
-        with quiet:
-            self._mux(self._stream.encode(None))
+        self._track.finish()
         if self._sound is not None:
             self._sound.write_until(until * self._tick_s, is_last=True)
 
-    def _close(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
-        """Ends the temporary file; where something has failed before, it will be removed, whole or not."""
+    def _close(self) -> None:
         if self._sound is not None:
             self._sound.close()
-        from av.error import FFmpegError
-
-        with quiet:
-            try:
-                self._output.close()
-            except (FFmpegError, OSError):
-                if error is None:
-                    raise
 
 
 def _levels(frames: "NDArray[np.uint8] | Tensor") -> NDArray[np.uint8]:
