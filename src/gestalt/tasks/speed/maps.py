@@ -33,7 +33,7 @@ from gestalt.tasks.speed.config import Map
 from gestalt.tasks.speed.footage import Footage, Frame
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.predict import told
-from gestalt.tasks.speed.scores import STILL, Version, averaged
+from gestalt.tasks.speed.scores import PLACE, STILL, Version, averaged
 from gestalt.tasks.speed.speednet import SpeedNet
 
 FASTER = (1.25, 1.25**2, 1.25**3, 1.25**4)
@@ -124,9 +124,9 @@ def look(path: AnyPath, net: SpeedNet, settings: Map, *, run: NullRun = NullRun(
 
     @torch.inference_mode()
     def ask_change(clip: Tensor) -> Tensor:
-        grey = clip[0].mean(0) * 127.5
-        change = (grey[1:] - grey[:-1]).abs()
-        change = torch.cat([change[:1], change]) if len(change) else torch.zeros_like(grey)
+        grey = F.avg_pool2d(clip[0] * 127.5, PLACE, 1, PLACE // 2, count_include_pad=False)
+        change = (grey[:, 1:] - grey[:, :-1]).abs().amax(0)
+        change = torch.cat([change[:1], change]) if len(change) else torch.zeros_like(grey[0])
         cells = net.cells(clip[:, :, :1]).shape[2:]
         return F.adaptive_max_pool2d(change, tuple(cells)).cpu()
 
@@ -145,7 +145,7 @@ def look(path: AnyPath, net: SpeedNet, settings: Map, *, run: NullRun = NullRun(
     times = np.arange(0, before.time + STEP_S / 2, STEP_S)
     logits = np.mean([binned(version, times) for version in versions], 0)
     slowed = 1 / (1 + np.exp(_averaged(logits)))
-    return Maps(times, slowed.astype(np.float32), _averaged(binned(changes, times)) > STILL)
+    return Maps(times, slowed.astype(np.float32), _averaged(binned(changes, times)) > 2 * STILL)
 
 
 def _offer(frame: Frame, following: float, versions: Sequence[Version]) -> None:

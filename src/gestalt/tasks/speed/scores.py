@@ -31,9 +31,12 @@ least."""
 LEAST = 32
 """Pixels that a side has at least when the network sees it, since S3D-G halves it five times."""
 
-BUSY, STILL = 0.02, 3.0
-"""Part of all pixels that must change from one 25th of a second to the next, and by how many grey levels, or nothing
-moves: more than what codecs leave of noise in frames so small."""
+STILL = 2.5
+"""Grey levels of `change` above which something moves."""
+
+PLACE, BUSY, USUAL = 3, 0.01, 2.5
+"""Of `change`: pixels across a place, part of the places that must change, and how many times the median change of all
+places noise exceeds there at most."""
 
 
 class Scores(NamedTuple):
@@ -202,6 +205,20 @@ def averaged(values: Floats, window: int) -> Floats:
 
 
 def change(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """By how many grey levels the part of all pixels that changes most does, at least."""
-    grey = np.abs(one.astype(np.float32).mean(2) - other.astype(np.float32).mean(2))
-    return float(np.quantile(grey, 1 - BUSY))
+    """By how many grey levels what moves from one frame to the next exceeds what noise does.
+
+    Of small places, averaged so that little noise is left, either a few change much more than the usual one, as where
+    something moves; or the usual one does, as where the camera moves.
+    """
+    changes = np.abs(places(one) - places(other)).max(2)
+    usual = float(np.median(changes))
+    return max(float(np.quantile(changes, 1 - BUSY)) - USUAL * usual, usual - STILL)
+
+
+def places(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Mean colour of every place of (H, W, 3); of frames smaller than one, every pixel's."""
+    levels = pixels.astype(np.float32)
+    height, width = (side // PLACE for side in levels.shape[:2])
+    if min(height, width) < 1:
+        return levels
+    return levels[: height * PLACE, : width * PLACE].reshape(height, PLACE, width, PLACE, 3).mean((1, 3))

@@ -68,7 +68,8 @@ def fit(
         begin: whose weights to begin with, of the same trunk.
         run: takes the loop.
     """
-    net = SpeedNet(settings.trunk, torch.Generator().manual_seed(seed)).to(device)
+    net = SpeedNet(settings.trunk, torch.Generator().manual_seed(seed))
+    net = net.to(device).to(memory_format=torch.channels_last_3d)
     if begin is not None:
         net.load_state_dict(begin.state_dict())
     average = copy.deepcopy(net).requires_grad_(False)
@@ -85,8 +86,8 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = settings.lr * schedule(step, settings.steps, settings.warm_up)
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = learner(clips)
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device)):
+            logits = learner(clips.contiguous(memory_format=torch.channels_last_3d))
         loss = F.binary_cross_entropy_with_logits(logits.float(), sped_up)
         loss.backward()
         optimiser.step()
@@ -94,6 +95,11 @@ def fit(
         right = ((logits > 0) == (sped_up > 0.5)).float().mean()
         run.log(step, loss=float(loss.detach()), accuracy=float(right))
     return average.eval()
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies numbers of 16 bits faster than those of 32: GPUs and newer server CPUs do."""
+    return device.type == "cuda" or (device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def batches(source: Source, settings: Train, *, seed: int, first: int = 0) -> Iterator[Batch]:
