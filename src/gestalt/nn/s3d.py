@@ -9,6 +9,7 @@ References:
         Classification. ECCV 2018 (S3D-G).
     Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
         2020 (without strides along time).
+    Carreira, Zisserman: Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset. CVPR 2017 (inflation).
 """
 
 from collections.abc import Mapping
@@ -88,6 +89,42 @@ class S3DG(nn.Module):
         if lacking or unexpected or not trunk:
             counts = f"{len(lacking)} are missing and {len(unexpected)} unknown"
             raise ValueError(f"these are not the weights of torchvision's s3d: {counts}")
+
+    @torch.no_grad()
+    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of torchvision's GoogLeNet, the same network of pictures, and repeat it frame by frame.
+
+        Its filters become those of each frame; those over time pass every frame through as it is, so that a clip of one
+        frame, repeated, has the maps of that picture. Gates stay fresh. Its pixels lie in [-1, 1] as ours do.
+
+        Raises:
+            ValueError: they are of another network.
+        """
+        names = [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]
+        flat = [name for name in names if not name.startswith("aux")]
+        units = [
+            (module[0], module[1])
+            for module in self.features.modules()
+            if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv3d)
+        ]
+        of_frames = [(conv, norm) for conv, norm in units if conv.kernel_size[0] == 1]
+        try:
+            for name, (conv, norm) in zip(flat, of_frames, strict=True):
+                conv.weight.copy_(_same_shape(state[f"{name}.conv.weight"][:, :, None], conv.weight))
+                norm.load_state_dict({key: state.get(f"{name}.bn.{key}", value) for key, value in norm.state_dict().items()})
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"these are not the weights of torchvision's googlenet: {error}") from error
+        for conv, norm in units:
+            if conv.kernel_size[0] > 1:
+                nn.init.dirac_(conv.weight)
+                norm.reset_parameters()
+                norm.weight.fill_((1 + norm.eps) ** 0.5)
+
+
+def _same_shape(given: Tensor, wanted: Tensor) -> Tensor:
+    if given.shape != wanted.shape:
+        raise ValueError(f"expected a filter of shape {tuple(wanted.shape)}, got {tuple(given.shape)}")
+    return given
 
 
 def _keep_frames(pool: nn.MaxPool3d) -> None:
