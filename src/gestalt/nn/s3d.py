@@ -101,22 +101,20 @@ class S3DG(nn.Module):
             ValueError: they are of another network.
         """
         names = [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]
-        flat = [name for name in names if not name.startswith("aux")]
-        units = [
-            (module[0], module[1])
-            for module in self.features.modules()
-            if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv3d)
-        ]
-        of_frames = [(conv, norm) for conv, norm in units if conv.kernel_size[0] == 1]
+        names = [name for name in names if not name.startswith("aux")]
+        layers = [module for module in self.features.modules() if isinstance(module, nn.Conv3d | nn.BatchNorm3d)]
+        units = list(zip(layers[::2], layers[1::2], strict=True))  # every filter has its normalisation after it
+        of_frames = [unit for unit in units if unit[0].weight.shape[2] == 1]
         try:
-            for name, (conv, norm) in zip(flat, of_frames, strict=True):
+            for name, (conv, norm) in zip(names, of_frames, strict=True):
                 conv.weight.copy_(_same_shape(state[f"{name}.conv.weight"][:, :, None], conv.weight))
-                norm.load_state_dict({key: state.get(f"{name}.bn.{key}", value) for key, value in norm.state_dict().items()})
-        except (ValueError, RuntimeError) as error:
+                norm.load_state_dict({key: state[f"{name}.bn.{key}"] for key in norm.state_dict()})
+        except (ValueError, RuntimeError, KeyError) as error:
             raise ValueError(f"these are not the weights of torchvision's googlenet: {error}") from error
         for conv, norm in units:
-            if conv.kernel_size[0] > 1:
+            if conv.weight.shape[2] > 1:
                 nn.init.dirac_(conv.weight)
+                assert isinstance(norm, nn.BatchNorm3d)
                 norm.reset_parameters()
                 norm.weight.fill_((1 + norm.eps) ** 0.5)
 

@@ -30,7 +30,7 @@ def keep(found: Actions, probabilities: Tensor, nearest: Tensor, run: NullRun) -
     count = len(found.classes)
     truth = torch.tensor([one.label for one in found.test])
     trained = torch.tensor([one.label for one in found.train]).bincount(minlength=count)
-    ranked = probabilities.argsort(1, descending=True, stable=True)
+    ranked = torch.argsort(probabilities, dim=1, descending=True, stable=True)
     first = ranked[:, 0]
     confusion = (truth * count + first).bincount(minlength=count**2).view(count, count)
     tested = confusion.sum(1)

@@ -98,7 +98,9 @@ def _ucf(place: Path, split: int) -> tuple[tuple[str, ...], tuple[list[Listed], 
     numbers: dict[str, str] = {}
     for words in _lines(place / "classInd.txt"):
         if len(words) != 2 or not words[0].isdecimal():
-            raise ValueError(f"{quoted(place / 'classInd.txt')} has the line {' '.join(words)!r}: expected '1 ClassName'")
+            raise ValueError(
+                f"{quoted(place / 'classInd.txt')} has the line {' '.join(words)!r}: expected '1 ClassName'"
+            )
         numbers[words[1]] = words[0]
     lists = tuple(_ucf_list(place / f"{kind}list{split:02d}.txt", numbers) for kind in ("train", "test"))
     return tuple(sorted(numbers, key=lambda name: int(numbers[name]))), (lists[0], lists[1])
@@ -113,7 +115,9 @@ def _ucf_list(path: Path, numbers: Mapping[str, str]) -> list[Listed]:
         if name not in numbers:
             raise ValueError(f"{quoted(path)} names the class {name!r}, which classInd.txt beside it does not have")
         if len(words) == 2 and words[1] != numbers[name]:
-            raise ValueError(f"{quoted(path)} calls {name!r} class {words[1]}, and classInd.txt calls it {numbers[name]}")
+            raise ValueError(
+                f"{quoted(path)} calls {name!r} class {words[1]}, and classInd.txt calls it {numbers[name]}"
+            )
         listed.append((name, file))
     return listed
 

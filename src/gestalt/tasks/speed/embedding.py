@@ -62,7 +62,7 @@ def starting_weights(begin_from: str, trunk: Literal["auto", "small", "s3dg"], g
         assert isinstance(net.trunk, S3DG)
         LOADERS[kind](net.trunk, read_tensors(file))
         return net
-    from gestalt.tasks.speed import model
+    from gestalt.tasks.speed import model  # pyright: ignore[reportAttributeAccessIssue]
 
     net = (model.shipped("cpu") if begin_from == "shipped" else model.load(Path(begin_from), "cpu")).net
     own = "s3dg" if isinstance(net.trunk, S3DG) else "small"

@@ -7,8 +7,8 @@ out, mirrored or not, the same for all frames; AdamW with a rate that warms up a
 step depends on the seed and the number of the step alone, and every video comes once before any comes again. In tests
 the probabilities of several clips, evenly spaced over a video, are averaged, each the square in the middle.
 
-Beside the result stand nulls: chance, always naming the class that is trained with most, and naming that of the training
-video whose colours are most alike, in histograms of the same clips.
+Beside the result stand nulls: chance, always naming the class that is trained with most, and naming that of the
+training video whose colours are most alike, in histograms of the same clips.
 
 References:
     Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
@@ -31,7 +31,7 @@ from gestalt.tasks.speed import action_tables
 from gestalt.tasks.speed.actions import Actions, Labelled
 from gestalt.tasks.speed.clips import Clip
 from gestalt.tasks.speed.config import Finetune
-from gestalt.tasks.speed.embedding import as_input, padded, starting_weights
+from gestalt.tasks.speed.embedding import as_input, padded
 from gestalt.tasks.speed.footage import RATE, duration, stretch
 from gestalt.tasks.speed.nulls import colours
 from gestalt.tasks.speed.speednet import SpeedNet
@@ -92,7 +92,7 @@ def make(
 
     Args:
         found: what to train and to test with.
-        net: `starting_weights`.
+        net: from `embedding.starting_weights`; it is trained on.
         settings: of training and testing.
         seed: of all chance.
         device: that computes.
