@@ -108,7 +108,9 @@ class S3DG(nn.Module):
         try:
             for name, (conv, norm) in zip(names, of_frames, strict=True):
                 conv.weight.copy_(_same_shape(state[f"{name}.conv.weight"][:, :, None], conv.weight))
-                norm.load_state_dict({key: state[f"{name}.bn.{key}"] for key in norm.state_dict()})
+                for key in ("weight", "bias", "running_mean", "running_var"):
+                    wanted = norm.state_dict()[key]
+                    wanted.copy_(_same_shape(state[f"{name}.bn.{key}"], wanted))
         except (ValueError, RuntimeError, KeyError) as error:
             raise ValueError(f"these are not the weights of torchvision's googlenet: {error}") from error
         for conv, norm in units:
@@ -121,7 +123,7 @@ class S3DG(nn.Module):
 
 def _same_shape(given: Tensor, wanted: Tensor) -> Tensor:
     if given.shape != wanted.shape:
-        raise ValueError(f"expected a filter of shape {tuple(wanted.shape)}, got {tuple(given.shape)}")
+        raise ValueError(f"expected a tensor of shape {tuple(wanted.shape)}, got {tuple(given.shape)}")
     return given
 
 

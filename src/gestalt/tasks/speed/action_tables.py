@@ -38,13 +38,13 @@ def keep(found: Actions, probabilities: Tensor, nearest: Tensor, run: NullRun) -
 
     rows: list[list[Any]] = []
     for n, name in enumerate(found.classes):
-        accuracy = float(confusion[n, n] / tested[n]) if tested[n] else ""
+        accuracy = round(float(confusion[n, n] / tested[n]), 6) if tested[n] else ""
         rows.append([name, int(trained[n]), int(tested[n]), accuracy])
     _table("classes.csv", "how often each class is named right", ["class", "train", "test", "accuracy"], rows, run)
     lines = ([name, *line] for name, line in zip(found.classes, confusion.tolist(), strict=True))
     _table("confusion.csv", "videos of each class, by what they were called", ["class", *found.classes], lines, run)
     said = (
-        [str(one.path), found.classes[one.label], found.classes[best], float(probabilities[n, best])]
+        [str(one.path), found.classes[one.label], found.classes[best], round(float(probabilities[n, best]), 6)]
         for n, (one, best) in enumerate(zip(found.test, first.tolist(), strict=True))
     )
     _table("predictions.csv", "what each video was called", ["path", "class", "predicted", "probability"], said, run)
