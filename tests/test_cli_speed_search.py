@@ -12,7 +12,7 @@ import torch
 
 from gestalt import cli
 from gestalt.tasks.speed import finetune
-from tasks.speed.layouts import film, ucf
+from speed_actions import film, ucf
 
 TINY = ("--preset", "tiny", "--threads", "1", "--quiet", "--device", "cpu")
 KINDS = ("flag", "bounce", "gait", "rope")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from gestalt.commands.speed import SKIPPED, searched
+
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
-
-SKIPPED = 4
-"""Exit code: some videos could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,9 @@ class Searched:
     query: Annotated[Path, tyro.conf.arg(metavar="QUERY")]
     """A video, or with CORPUS a folder of them."""
 
-    corpus: tyro.conf.Positional[Annotated[Path | None, tyro.conf.arg(metavar="CORPUS")]] = None
+    corpus: Annotated[
+        tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CORPUS]", help_behavior_hint="(optional)")
+    ] = None
     """A folder of videos to search; without one, QUERY is searched after the part that is asked about."""
 
 
@@ -59,8 +60,8 @@ def retrieve(job: Job) -> Run:
 
     if job.inputs.corpus is None and job.inputs.query.is_dir():
         raise ValueError(f"{job.inputs.query} is a folder: name one video, or a folder to search as CORPUS beside it")
-    queries = retrieval.items(job.inputs.query)
-    corpus = [] if job.inputs.corpus is None else retrieval.items(job.inputs.corpus)
+    given = (job.inputs.query, job.inputs.corpus)
+    queries, corpus = ([] if one is None else retrieval.items(one, searched((one,))) for one in given)
     net = starting_weights(job.settings.begin_from, job.settings.trunk, seeded(job.options.seed))
     with job.start() as run:
         skipped = retrieval.make(queries, corpus, net.eval().to(run.plan.device), job.settings, run=run)

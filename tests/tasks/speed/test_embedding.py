@@ -1,7 +1,5 @@
 """Weights to begin with, and windows of videos."""
 
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +8,15 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models.video import s3d
 
-import gestalt.tasks.speed
 from gestalt.nn.s3d import S3DG
+from gestalt.tasks.speed import model
+from gestalt.tasks.speed.config import Train
 from gestalt.tasks.speed.embedding import as_input, embed, starting_weights, windows, windows_of
 from gestalt.tasks.speed.footage import Frame
+from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.nulls import colours
 from gestalt.tasks.speed.speednet import SpeedNet
-from tasks.speed.layouts import film
+from speed_actions import film
 
 
 def chance(seed: int = 0) -> torch.Generator:
@@ -31,11 +31,8 @@ def test_random_weights_depend_on_the_generator_alone() -> None:
 
 def test_weights_of_a_run_and_those_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     nets = {"/some/run": SpeedNet("small", chance(1)), "shipped": SpeedNet("small", chance(2))}
-    fake = types.ModuleType("gestalt.tasks.speed.model")
-    monkeypatch.setattr(fake, "load", lambda run, _device: types.SimpleNamespace(net=nets[str(run)]), raising=False)
-    monkeypatch.setattr(fake, "shipped", lambda _device: types.SimpleNamespace(net=nets["shipped"]), raising=False)
-    monkeypatch.setitem(sys.modules, "gestalt.tasks.speed.model", fake)
-    monkeypatch.setattr(gestalt.tasks.speed, "model", fake, raising=False)
+    monkeypatch.setattr(model, "load", lambda run, _device: Model(nets[str(run)], Train()))
+    monkeypatch.setattr(model, "shipped", lambda _device: Model(nets["shipped"], Train()))
     for begin_from, net in nets.items():
         assert starting_weights(begin_from, "auto", chance()) is net
         assert starting_weights(begin_from, "small", chance()) is net

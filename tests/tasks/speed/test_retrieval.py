@@ -45,6 +45,10 @@ def flat(path: Path, *parts: tuple[tuple[int, int, int], int]) -> Path:
     return path
 
 
+def items(folder: Path) -> list[Item]:
+    return retrieval.items(folder, sorted(folder.rglob("*.mp4")))
+
+
 RED, GREEN, BLUE, GREY = (220, 30, 30), (30, 200, 30), (30, 30, 220), (128, 128, 128)
 
 
@@ -84,7 +88,7 @@ def test_across_videos(tmp_path: Path) -> None:
         for n in range(2):
             shade = tuple(int(level * (0.8 - 0.3 * n)) for level in colour)
             flat(tmp_path / "corpus" / label / f"{n}.mp4", (GREY, 8 * n + 4), ((shade[0], shade[1], shade[2]), 28))
-    queries, corpus = (retrieval.items(tmp_path / name) for name in ("queries", "corpus"))
+    queries, corpus = (items(tmp_path / name) for name in ("queries", "corpus"))
     assert [one.label for one in queries] == ["blue", "green", "red"]
     run = Told()
     assert retrieval.make(queries, corpus, Colour(), SETTINGS, run=run) == []
@@ -101,7 +105,7 @@ def test_across_videos(tmp_path: Path) -> None:
 def test_a_video_is_not_its_own_neighbour(tmp_path: Path) -> None:
     for n in range(3):
         flat(tmp_path / f"{n}.mp4", (RED, 10 + n))
-    given = retrieval.items(tmp_path)
+    given = items(tmp_path)
     assert [one.label for one in given] == ["", "", ""]
     found, _ = retrieval.across(given, given, Colour(), SETTINGS)
     for one in found:

@@ -10,7 +10,6 @@ References:
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from gestalt.media.atomic import AnyPath
 from gestalt.nn.s3d import S3DG
 from gestalt.nn.weights import read_tensors
 from gestalt.ops.resize import resize
-from gestalt.tasks.speed import footage
+from gestalt.tasks.speed import footage, model
 from gestalt.tasks.speed.clips import Clip
 from gestalt.tasks.speed.footage import RATE, Frame
 from gestalt.tasks.speed.speednet import SpeedNet
@@ -62,9 +61,7 @@ def starting_weights(begin_from: str, trunk: Literal["auto", "small", "s3dg"], g
         assert isinstance(net.trunk, S3DG)
         LOADERS[kind](net.trunk, read_tensors(file))
         return net
-    from gestalt.tasks.speed import model  # pyright: ignore[reportAttributeAccessIssue]
-
-    net = (model.shipped("cpu") if begin_from == "shipped" else model.load(Path(begin_from), "cpu")).net
+    net = model.wanted(begin_from, "cpu").net
     own = "s3dg" if isinstance(net.trunk, S3DG) else "small"
     if trunk not in ("auto", own):
         raise ValueError(
@@ -122,8 +119,8 @@ def windows_of(
     Raises:
         ValueError: as `VideoStream`.
     """
-    frames = footage.frames(path, side, start_s=start_s, stop_s=stop_s)
-    yield from windows(footage.taken(frames, 1 / RATE), count)
+    frames = footage.Footage(path, side, start_s=start_s, stop_s=stop_s)
+    yield from windows(footage.taken(iter(frames), 1 / RATE), count)
 
 
 @torch.inference_mode()

@@ -45,7 +45,7 @@ class Recogniser(nn.Module):
     """(B, 3, T, H, W) in [-1, 1] -> (B, K): logits of actions.
 
     Args:
-        net: whose trunk is used; its head stays as it is.
+        net: whose trunk is used, and trained from now on; its head stays as it is.
         count: K.
         generator: of the new head's weights.
     """
@@ -53,6 +53,7 @@ class Recogniser(nn.Module):
     def __init__(self, net: SpeedNet, count: int, generator: Generator) -> None:
         super().__init__()
         self.net, channels = net, len(net.weight)
+        net.trunk.requires_grad_(True)
         for weight in (net.weight, net.bias):
             weight.requires_grad_(False)
         self.weight = nn.Parameter(torch.randn(count, channels, generator=generator) / channels**0.5)

@@ -70,17 +70,9 @@ class Found(NamedTuple):
     neighbours: list[Neighbour]
 
 
-def items(given: Path) -> list[Item]:
-    """A video, or all in a folder; their classes are the folders they lie in, if that is not the given one.
-
-    Raises:
-        ValueError: there is no such file, or no video in the folder.
-    """
-    if given.is_dir():
-        return [Item(path, "" if path.parent == given else path.parent.name) for path in footage.videos(given)]
-    if not given.exists():
-        raise ValueError(f"no such file or folder: {given}")
-    return [Item(given)]
+def items(given: Path, videos: Sequence[Path]) -> list[Item]:
+    """What was found in a folder, or the one video that was given; the folder itself is no class."""
+    return [Item(path, "" if path.parent == given or path == given else path.parent.name) for path in videos]
 
 
 def make(
