@@ -63,10 +63,14 @@ class Neighbour(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Of one query, the nearest first."""
+    """Of one query, the nearest first.
+
+    time, lasts: where the query begins and how long it is, in seconds.
+    """
 
     query: Item
     time: float
+    lasts: float
     neighbours: list[Neighbour]
 
 
@@ -103,7 +107,7 @@ def make(
     else:
         found, skipped = [within(queries[0], net, settings)], []
     lines = (
-        [str(one.query.path), one.time, rank, str(near.path), near.time, near.similarity]
+        [str(one.query.path), one.time, rank, str(near.path), round(near.time, 6), round(near.similarity, 6)]
         for one in found
         for rank, near in enumerate(one.neighbours[: settings.neighbours], 1)
     )
@@ -149,7 +153,7 @@ def within(query: Item, net: SpeedNet, settings: Retrieve) -> Found:
     for n in order:
         if len(kept) < settings.neighbours and all(abs(times[n] - times[m]) >= lasts - 0.5 / RATE for m in kept):
             kept.append(n)
-    return Found(query, settings.start_s, [Neighbour(path, times[n], near[n]) for n in kept])
+    return Found(query, settings.start_s, stop - settings.start_s, [Neighbour(path, times[n], near[n]) for n in kept])
 
 
 def mean_embedding(path: Path, net: SpeedNet, settings: Retrieve, *, stop_s: float | None) -> Tensor:
@@ -266,12 +270,20 @@ def across(
         by_colours.offer((hues @ one.colours).masked_fill(itself, -math.inf), step, times)
     if not searched["read"]:
         raise ValueError(f"none of the {len(corpus)} videos of the corpus can be read: {searched['skipped'][0]}")
-    found = [Found(query, settings.start_s, listed(by_motion, n, corpus)) for n, query in enumerate(readable)]
+    found = [
+        Found(query, settings.start_s, settings.length_s or left(query, settings), listed(by_motion, n, corpus))
+        for n, query in enumerate(readable)
+    ]
     candidates = [corpus[n] for n in searched["read"]]
     if all(one.label for one in (*readable, *candidates)):
         others = [listed(by_colours, n, corpus) for n in range(len(readable))]
         keep_recalls(found, others, candidates, run)
     return found, list(dict.fromkeys([*asked["skipped"], *searched["skipped"]]))
+
+
+def left(query: Item, settings: Retrieve) -> float:
+    """How long a query is that goes on to the end of its video, in seconds."""
+    return max(0.0, footage.duration(video.probe(query.path)) - settings.start_s)
 
 
 def left_out(path: Path, error: ValueError, run: NullRun) -> str:
@@ -328,7 +340,7 @@ def by_chance(query: Item, candidates: Sequence[Item], k: int) -> float:
 def sheet(found: Found, settings: Retrieve) -> Tensor:
     """The middle frame of a query and those of its neighbours' windows, with captions, (1, 3, h, w)."""
     half = settings.frames / RATE / 2
-    cells = [frame_at(found.query.path, found.time + (settings.length_s / 2 or half))]
+    cells = [frame_at(found.query.path, found.time + found.lasts / 2)]
     captions = [f"{found.query.path.name}, {found.time:.1f} s"]
     for near in found.neighbours[: settings.neighbours]:
         cells.append(frame_at(near.path, near.time + half))
