@@ -83,6 +83,14 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "anomaly score": ["--help", "--sensitivity", "--fail-on-anomaly", "--no-images", *RUN_FLAGS],
     "anomaly test": ["--help", "--scorers", "--shots", "--draws", "--features", *RUN_FLAGS],
+    "speed retrieve": [
+        *("--help", "--trunk", "--begin-from", "--frames", "--side", "--start-s", "--length-s", "--neighbours"),
+        *("--sheets", *RUN_FLAGS),
+    ],
+    "speed finetune": [
+        *("--help", "--trunk", "--begin-from", "--split", "--frames", "--side", "--steps", "--batch", "--lr"),
+        *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
+    ],
     "study vae-levels": [
         *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
         *("--width", "--latent", "--vae-steps", "--gan-steps", "--kl"),

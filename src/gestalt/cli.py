@@ -183,6 +183,20 @@ COMMANDS: dict[str, Maker | Teller] = {
         inputs="Watched",
         recipes={"speednet": "gestalt.recipes:speed_map"},
     ),
+    "speed retrieve": Maker(
+        summary="what moves like a video, in a folder or later in the video",
+        module="gestalt.commands.speed_search",
+        function="retrieve",
+        inputs="Searched",
+        recipes={"speednet": "gestalt.recipes:speed_retrieve"},
+    ),
+    "speed finetune": Maker(
+        summary="learn to name actions, and say how well it is done",
+        module="gestalt.commands.speed_search",
+        function="finetune",
+        inputs="DataSet",
+        recipes={"speednet": "gestalt.recipes:speed_finetune"},
+    ),
     "study vae-levels": Maker(
         summary="quality and diversity over the number of VAE levels",
         module="gestalt.commands.study",

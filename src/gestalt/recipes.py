@@ -364,6 +364,45 @@ def speed_map(preset: str) -> speed.Map:
     return choose({"fast": speed.Map(), "tiny": speed.Map(side=32, size=64, window=3)}, preset)
 
 
+def speed_retrieve(preset: str) -> speed.Retrieve:
+    """Settings of finding what moves alike.
+
+    fast   the default: the shipped weights, windows of 24 frames, 64 px.
+    tiny   for tests: random weights, windows of 8 frames, 32 px.
+    paper  S3D-G, windows of 64 frames, 224 px (by later papers R@1 13.0, R@5 28.1, R@10 37.5 from UCF101's test split
+           to its training split); --begin-from must name a run of speed train --trunk s3dg.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": speed.Retrieve(),
+        "tiny": speed.Retrieve(begin_from="random", frames=8, side=32, sheets=2),
+        "paper": speed.Retrieve(trunk="s3dg", frames=64, side=224),
+    }
+    return choose(presets, preset)
+
+
+def speed_finetune(preset: str) -> speed.Finetune:
+    """Settings of learning to name actions.
+
+    fast   the default: the shipped weights, clips of 24 frames, 64 px, 2,000 steps of 8.
+    tiny   for tests: random weights, clips of 8 frames, 32 px, 8 steps of 4.
+    paper  S3D-G, clips of 64 frames, 224 px; a GPU is needed. --begin-from must name a run of speed train --trunk s3dg
+           (top-1 of 81.1 on UCF101 and 48.8 on HMDB51), random (73.8 and 46.4), inflated:FILE (86.6 and 57.7), or
+           kinetics:FILE (96.8 and 74.5). Steps and rates are ours, those published are not known.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": speed.Finetune(),
+        "tiny": speed.Finetune(begin_from="random", frames=8, side=32, steps=8, batch=4, clips=2),
+        "paper": speed.Finetune(trunk="s3dg", frames=64, side=224, steps=30_000, batch=16),
+    }
+    return choose(presets, preset)
+
+
 def choose(presets: dict[str, T], preset: str) -> T:
     """The preset of that name.
 

@@ -9,6 +9,7 @@ References:
         Classification. ECCV 2018 (S3D-G).
     Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
         2020 (without strides along time).
+    Carreira, Zisserman: Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset. CVPR 2017 (inflation).
 """
 
 from collections.abc import Mapping
@@ -88,6 +89,42 @@ class S3DG(nn.Module):
         if lacking or unexpected or not trunk:
             counts = f"{len(lacking)} are missing and {len(unexpected)} unknown"
             raise ValueError(f"these are not the weights of torchvision's s3d: {counts}")
+
+    @torch.no_grad()
+    def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of torchvision's GoogLeNet, the same network of pictures, and repeat it frame by frame.
+
+        Its filters become those of each frame; those over time pass every frame through as it is, so that a clip of one
+        frame, repeated, has the maps of that picture. Gates stay fresh. Its pixels lie in [-1, 1] as ours do.
+
+        Raises:
+            ValueError: they are of another network.
+        """
+        names = [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]
+        names = [name for name in names if not name.startswith("aux")]
+        layers = [module for module in self.features.modules() if isinstance(module, nn.Conv3d | nn.BatchNorm3d)]
+        units = list(zip(layers[::2], layers[1::2], strict=True))  # every filter has its normalisation after it
+        of_frames = [unit for unit in units if unit[0].weight.shape[2] == 1]
+        try:
+            for name, (conv, norm) in zip(names, of_frames, strict=True):
+                conv.weight.copy_(_same_shape(state[f"{name}.conv.weight"][:, :, None], conv.weight))
+                for key in ("weight", "bias", "running_mean", "running_var"):
+                    wanted = norm.state_dict()[key]
+                    wanted.copy_(_same_shape(state[f"{name}.bn.{key}"], wanted))
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ValueError(f"these are not the weights of torchvision's googlenet: {error}") from error
+        for conv, norm in units:
+            if conv.weight.shape[2] > 1:
+                nn.init.dirac_(conv.weight)
+                assert isinstance(norm, nn.BatchNorm3d)
+                norm.reset_parameters()
+                norm.weight.fill_((1 + norm.eps) ** 0.5)
+
+
+def _same_shape(given: Tensor, wanted: Tensor) -> Tensor:
+    if given.shape != wanted.shape:
+        raise ValueError(f"expected a tensor of shape {tuple(wanted.shape)}, got {tuple(given.shape)}")
+    return given
 
 
 def _keep_frames(pool: nn.MaxPool3d) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gestalt.drawn.motion import scene
 from gestalt.media import video
 from gestalt.media.recode import recoded
-from gestalt.tasks.speed.footage import RATE, SLOWEST, stretch
+from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f."""
@@ -159,7 +159,7 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
     for path in paths:
         try:
             info = video.probe(path)
-            lasts = info.duration_s or (info.frames or 0) / float(info.rate or RATE)
+            lasts = duration(info)
             if info.rate is not None and info.rate < SLOWEST:
                 refused.append(
                     f"{path} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"

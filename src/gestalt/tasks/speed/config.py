@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import at_least, inside
+from gestalt.settings import absolute, at_least, inside
 
 FAMILIES = ("swinging", "ballistic", "cyclic")
 
@@ -224,3 +224,110 @@ class Map(Looked):
         at_least(self, 1, "window")
         if not 0 <= self.strength <= 1:
             raise ValueError(f"--strength must lie between 0 and 1, got {self.strength}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune:
+    """Settings of learning to name actions."""
+
+    trunk: Literal["auto", "small", "s3dg"] = "auto"
+    """The network: small, for a CPU, S3D-G, for a GPU, or that of the weights it begins with, random ones are small."""
+
+    begin_from: str = "shipped"
+    """Weights to begin with: random, shipped, a finished run of speed train, kinetics:FILE (torchvision's S3D), or
+    inflated:FILE (torchvision's GoogLeNet)."""
+
+    split: int = 1
+    """Number of the data set's lists of what to train and to test with."""
+
+    frames: int = 24
+    """Of a clip, at 25 a second."""
+
+    side: int = 64
+    """Of the square that is cut out of a clip, in pixels."""
+
+    steps: int = 2000
+    """Optimiser steps."""
+
+    batch: int = 8
+    """Clips in each step."""
+
+    lr: float = 1e-3
+    """AdamW's step size at its highest."""
+
+    decay: float = 0.02
+    """Weight decay."""
+
+    warm_up: float = 0.05
+    """Part of the steps over which the step size grows."""
+
+    clips: int = 10
+    """Of each video, evenly spaced, whose probabilities are averaged in tests."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make paths absolute, so that the run can be resumed from any folder.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        object.__setattr__(self, "begin_from", _absolute(self.begin_from))
+        at_least(self, 1, "split", "steps", "batch", "clips")
+        at_least(self, 4, "frames")
+        at_least(self, 32 if self.trunk == "s3dg" else 16, "side")
+        at_least(self, 0, "decay")
+        inside(self, "lr")
+        if not 0 <= self.warm_up < 1:
+            raise ValueError(f"--warm-up must be 0 or more and below 1, got {self.warm_up}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieve:
+    """Settings of finding what moves alike."""
+
+    trunk: Literal["auto", "small", "s3dg"] = "auto"
+    """The network: small, S3D-G, or that of its weights, random ones are small."""
+
+    begin_from: str = "shipped"
+    """Its weights: shipped, random, a finished run of speed train, kinetics:FILE (torchvision's S3D), or inflated:FILE
+    (torchvision's GoogLeNet)."""
+
+    frames: int = 24
+    """Of a window, at 25 a second; windows begin every half of that."""
+
+    side: int = 64
+    """Shorter side of the frames, in pixels."""
+
+    start_s: float = 0.0
+    """Where the query begins, in seconds."""
+
+    length_s: float = 0.0
+    """How long the query is, in seconds; 0 is one window without CORPUS and all the rest of the video with one."""
+
+    neighbours: int = 5
+    """Of each query that are written down."""
+
+    sheets: int = 20
+    """Queries that get a sheet of frames, the first ones."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make paths absolute, so that the run can be resumed from any folder.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        object.__setattr__(self, "begin_from", _absolute(self.begin_from))
+        at_least(self, 4, "frames")
+        at_least(self, 32 if self.trunk == "s3dg" else 16, "side")
+        at_least(self, 0, "start_s", "length_s", "sheets")
+        at_least(self, 1, "neighbours")
+
+
+def _absolute(begin_from: str) -> str:
+    """Weights to begin with, their path absolute."""
+    if begin_from in ("random", "shipped"):
+        return begin_from
+    if begin_from.startswith(("kinetics:", "inflated:")):
+        return absolute(begin_from)
+    if not begin_from:
+        raise ValueError("--begin-from must be random, shipped, a run, kinetics:FILE or inflated:FILE, got nothing")
+    return os.path.abspath(os.path.expanduser(begin_from))

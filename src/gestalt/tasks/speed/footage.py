@@ -66,6 +66,11 @@ def long_side(info: video.VideoInfo, side: int) -> int:
     return max(1, round(side * min(LONGEST, long / short)))
 
 
+def duration(info: video.VideoInfo) -> float:
+    """How long a video lasts, in seconds; 0 where nothing says it."""
+    return info.duration_s or (info.frames or 0) / float(info.rate or RATE)
+
+
 class Footage:
     """Every frame of a video, small; to be gone through once.
 

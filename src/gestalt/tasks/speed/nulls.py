@@ -1,4 +1,4 @@
-"""What needs no network to tell normal from sped-up: how much changes from frame to frame."""
+"""What needs no network: how much changes from frame to frame, for speed, and which colours are seen, for actions."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +7,9 @@ from gestalt.tasks.speed.clips import Clip, Source
 from gestalt.tasks.speed.training import TESTED
 
 Floats = NDArray[np.float64]
+
+LEVELS = 8
+"""Of each colour channel in a histogram."""
 
 
 def amount(clip: Clip) -> float:
@@ -25,3 +28,13 @@ def best_threshold(found: Floats) -> float:
     values = np.sort(found.ravel())
     right = [(found[:, 0] < value).mean() + (found[:, 1] >= value).mean() for value in values]
     return float(values[int(np.argmax(right))])
+
+
+def colours(clip: Clip) -> NDArray[np.float32]:
+    """The histogram of a clip's colours, (512,) of length 1: roots of the parts of all pixels that each colour has.
+
+    The product of two is the Bhattacharyya coefficient of the histograms: 1 where they are equal, 0 where they share
+    no colour.
+    """
+    levels = (clip.reshape(-1, 3) // (256 // LEVELS)).astype(np.int64) @ np.array([LEVELS**2, LEVELS, 1])
+    return np.sqrt(np.bincount(levels, minlength=LEVELS**3) / len(levels)).astype(np.float32)

@@ -15,11 +15,12 @@ References:
 """
 
 import copy
+import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,8 +32,10 @@ from gestalt.tasks.speed.clips import Pair, Source
 from gestalt.tasks.speed.config import Train
 from gestalt.tasks.speed.speednet import SpeedNet
 
+Made = TypeVar("Made")
+
 AHEAD = 4
-"""Batches that are made while the network learns from one."""
+"""Batches, or clips to test with, that are made while the network looks at one."""
 
 TESTED = 2**30
 """Number from which on pairs are for testing; training takes those below."""
@@ -117,14 +120,26 @@ def batches(source: Source, settings: Train, *, seed: int, first: int = 0) -> It
         begin = step * settings.pairs + rank * share
         return batch([source.pair(n % TESTED, settings.frames, side) for n in range(begin, begin + share)])
 
+    yield from ahead(make, itertools.count(first))
+
+
+def ahead(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Made]:
+    """What is made of each number, in their order, some of them ahead by other threads.
+
+    Args:
+        make: depends on the number alone; several threads call it at once.
+        numbers: as many as there are, or without end.
+
+    Raises:
+        Exception: what `make` raises, when its turn comes.
+    """
+    left = iter(numbers)
     with ThreadPoolExecutor(max_workers=max(1, min(8, (os.cpu_count() or 2) // 2))) as pool:
-        waiting: list[Future[Batch]] = [pool.submit(make, step) for step in range(first, first + AHEAD)]
-        step = first + AHEAD
+        waiting: list[Future[Made]] = [pool.submit(make, n) for n in itertools.islice(left, AHEAD)]
         try:
-            while True:
+            while waiting:
                 yield waiting.pop(0).result()
-                waiting.append(pool.submit(make, step))
-                step += 1
+                waiting += [pool.submit(make, n) for n in itertools.islice(left, 1)]
         finally:
             for one in waiting:
                 one.cancel()
