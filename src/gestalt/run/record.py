@@ -50,6 +50,10 @@ class Plan:
     """The publications to cite, one line each."""
 
 
+RESULT = "result"
+"""The one entry of a plan's inputs that is not read: the file that a copy of the result is written to."""
+
+
 def describe(plan: Plan) -> dict[str, Any]:
     """Return the content of run.json at the start of a run.
 
@@ -130,8 +134,9 @@ def check_resumable(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def input_paths(inputs: Mapping[str, str | list[str]]) -> list[str]:
-    """Return all input paths of a plan, in order, once each."""
-    paths = [path for value in inputs.values() for path in ([value] if isinstance(value, str) else value)]
+    """Return all paths of a plan that are read, in order, once each."""
+    read_from = [value for name, value in inputs.items() if name != RESULT]
+    paths = [path for value in read_from for path in ([value] if isinstance(value, str) else value)]
     return list(dict.fromkeys(paths))
 
 

@@ -178,8 +178,10 @@ def planned(
     total = float(lasts.sum())
     speed = np.exp(adaptivity * np.log(centred(said.speed, rate, lasts)) + (1 - adaptivity) * np.log(rate))
     slowness = np.clip(1 / speed, low, high)
-    # In output time d = u * lasts the duration is the sum; weights are those of relative errors.
-    weight = said.confidence / slowness**2 * lasts
+    # In output time d = u * lasts the duration is the sum; weights are those of relative errors, and only how sure
+    # of one frame the network is beside the others counts.
+    trust = said.confidence * lasts / (said.confidence * lasts).sum() * total  # 1 on average over time
+    weight = trust / slowness**2
     reach = smooth**2 * rate**2 / np.diff(times[:-1])
     reach[[cut - 1 for cut in cuts if 0 < cut < len(lasts)]] = 0
     asked = problem(slowness, weight, reach, low, high)
