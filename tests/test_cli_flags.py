@@ -83,6 +83,18 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "anomaly score": ["--help", "--sensitivity", "--fail-on-anomaly", "--no-images", *RUN_FLAGS],
     "anomaly test": ["--help", "--scorers", "--shots", "--draws", "--features", *RUN_FLAGS],
+    "speed train": [
+        *("--help", "--trunk", "--frames", "--least", "--most", "--steps", "--pairs", "--lr", "--decay", "--warm-up"),
+        *("--average", "--held-out", "--spread", "--test", "--aside", "--begin-from"),
+        *RUN_FLAGS,
+    ],
+    "speed predict": ["--help", "--model", "--side", "--versions", *RUN_FLAGS],
+    "speed adapt": [
+        *("--help", "--model", "--side", "--rate", "--adaptivity", "--smooth", "--slowest", "--fastest", "--protect"),
+        *("--still", "--frames", "--fps", "--sound", "--quality", "--compare"),
+        *RUN_FLAGS,
+    ],
+    "speed map": ["--help", "--model", "--side", "--size", "--window", "--strength", *RUN_FLAGS],
     "speed retrieve": [
         *("--help", "--trunk", "--begin-from", "--frames", "--side", "--start-s", "--length-s", "--neighbours"),
         *("--sheets", *RUN_FLAGS),
