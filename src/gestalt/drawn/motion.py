@@ -485,24 +485,26 @@ def _draw(out, ground, path, ends, radii, colours):  # pragma: no cover - compil
     frames, side = out.shape[0], out.shape[1]
     wide = ground.shape[0]
     moments = ends.shape[1] // frames
+    behind = np.empty((side, side, 3), np.float32)  # the ground, which stands still while the shutter is open
     canvas = np.empty((side, side, 3), np.float32)
     for f in range(frames):
+        for i in range(side):
+            v = (i - path[f, 1]) / side * (wide - 1)
+            v = min(max(v, 0.0), wide - 1.001)
+            v0 = int(v)
+            dv = v - v0
+            for j in range(side):
+                u = (j - path[f, 0]) / side * (wide - 1)
+                u = min(max(u, 0.0), wide - 1.001)
+                u0 = int(u)
+                du = u - u0
+                for c in range(3):
+                    upper = ground[v0, u0, c] * (1 - du) + ground[v0, u0 + 1, c] * du
+                    lower = ground[v0 + 1, u0, c] * (1 - du) + ground[v0 + 1, u0 + 1, c] * du
+                    behind[i, j, c] = upper * (1 - dv) + lower * dv
         out[f] = 0
         for m in range(moments):
-            for i in range(side):
-                v = (i - path[f, 1]) / side * (wide - 1)
-                v = min(max(v, 0.0), wide - 1.001)
-                v0 = int(v)
-                dv = v - v0
-                for j in range(side):
-                    u = (j - path[f, 0]) / side * (wide - 1)
-                    u = min(max(u, 0.0), wide - 1.001)
-                    u0 = int(u)
-                    du = u - u0
-                    for c in range(3):
-                        upper = ground[v0, u0, c] * (1 - du) + ground[v0, u0 + 1, c] * du
-                        lower = ground[v0 + 1, u0, c] * (1 - du) + ground[v0 + 1, u0 + 1, c] * du
-                        canvas[i, j, c] = upper * (1 - dv) + lower * dv
+            canvas[:] = behind
             for b in range(ends.shape[0]):
                 x, y, x2, y2 = ends[b, f * moments + m]
                 r = radii[b]

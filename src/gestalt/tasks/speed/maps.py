@@ -14,7 +14,7 @@ References:
         2020 (spatially varying speediness; windows and versions are ours).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +76,7 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     Raises:
         ValueError: the video is missing or damaged.
     """
-    maps = look(path, model.net, settings, run=run)
+    maps = looked(told(Footage(path, settings.side), run), model.net, settings)
     with run.file("map.npz", "the maps: times in seconds, slowed 0 to 1, moving") as file, file.open("wb") as opened:
         np.savez_compressed(opened, times=maps.times, slowed=maps.slowed.astype(np.float16), moving=maps.moving)
     stream = VideoStream(path, size=settings.size)
@@ -105,17 +105,13 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     return maps
 
 
-def look(path: AnyPath, net: SpeedNet, settings: Map, *, run: NullRun = NullRun()) -> Maps:
+def looked(given: Iterable[Frame], net: SpeedNet, settings: Map) -> Maps:
     """What the network says of every place.
 
     Args:
-        path: the video.
+        given: the frames of a video, one or more.
         net: that is asked, ready to judge.
         settings: of looking.
-        run: is told how far it is.
-
-    Raises:
-        ValueError: the video is missing or damaged.
     """
 
     @torch.inference_mode()
@@ -133,7 +129,7 @@ def look(path: AnyPath, net: SpeedNet, settings: Map, *, run: NullRun = NullRun(
     versions = [Version(net, factor, ask) for factor in FASTER]
     changes = Version(net, 1.0, ask_change)
     before, last = None, 0.0
-    for frame in told(Footage(path, settings.side), run):
+    for frame in given:
         if before is not None:
             _offer(before, frame.time, (*versions, changes))
             last = frame.time - before.time
