@@ -5,17 +5,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gestalt.drawn.motion import KINDS, scene
+from gestalt.drawn.motion import KINDS, Scene, scene
 from gestalt.media.video_writer import VideoWriter
 from gestalt.tasks.speed.clips import NORMAL, SPED_UP, Drawn, Filmed, exposed, lasting, skipping
 
 
-@pytest.mark.parametrize("factor", [1.0, 1.2, 2.0])
-def test_on_average_every_factor_th_frame_is_left(factor: float) -> None:
+@pytest.mark.parametrize("skipped", [0.0, 0.1, 0.5])
+def test_as_many_frames_are_skipped_as_asked_for(skipped: float) -> None:
     chance = np.random.default_rng(0)
-    kept = [skipping(16, factor, chance) for _ in range(2000)]
+    kept = [skipping(16, skipped, chance) for _ in range(2000)]
     assert all(frames[0] == 0 and (np.diff(frames) >= 1).all() and len(frames) == 16 for frames in kept)
-    assert np.mean([frames[-1] / 15 for frames in kept]) == pytest.approx(factor, rel=0.02)
+    assert np.mean([frames[-1] / 15 for frames in kept]) == pytest.approx(1 / (1 - skipped), rel=0.02)
+
+
+def test_both_classes_are_as_even(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(Scene, "frames", lambda _self, times, side, **_: seen.append(np.diff(times)) or clip(side))
+
+    def clip(side: int) -> np.ndarray:
+        return np.zeros((16, side, side, 3), np.uint8)
+
+    for number in range(400):
+        Drawn(["gait"], codec=False).pair(number, 16, 16)
+    uneven = np.array([steps.std() / steps.mean() for steps in seen]).reshape(-1, 2)
+    even = (uneven < 1e-9).mean(0)  # in some uneven pairs, by chance, nothing is skipped
+    assert 0.5 <= even[0] <= 0.75
+    assert even[0] == pytest.approx(even[1], abs=0.05)
+    assert uneven.mean(0)[0] == pytest.approx(uneven.mean(0)[1], rel=0.1)
+    far = np.array([steps.mean() * 25 for steps in seen]).reshape(-1, 2)
+    assert far.mean(0) == pytest.approx([1.1, 1.95], rel=0.02)
 
 
 def test_the_classes_do_not_touch() -> None:

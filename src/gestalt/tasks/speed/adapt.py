@@ -141,9 +141,10 @@ def planned_times(found: Scores, settings: Adapt) -> Plan:
     """
     moving = found.moving
     p = 1 / (1 + np.exp(found.logits))
-    said = natural(found, middle(p[:, moving] if moving.any() else p))
+    rho = middle(p[:, moving] if moving.any() else p, found.factors) if len(p) > 1 else 0.5
+    said = natural(found, rho)
     usual = 1 / float((1 / said.speed[moving]).mean()) if moving.any() else 1.0
-    still = usual if settings.still == "rate" else FACTORS[-1]
+    still = usual if settings.still == "rate" else found.factors[-1]
     said = Wanted(np.where(moving, said.speed, still), said.confidence)
     slowness = planned(
         said,

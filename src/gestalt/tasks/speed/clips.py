@@ -1,13 +1,16 @@
 """Clips of both classes from one scene or one stretch of a video, so that nothing but the speed can tell them apart.
 
-Of frames at 25 a second, each is skipped with probability 1 - 1/f until T are left: f is drawn from 1 to 1.2 for a
-normal clip and from 1.7 to 2.2 for a sped-up one. Skips are random, so no stride can be learned; both classes skip.
-Both clips of a pair come from the same place, of the same size, and lie in the same batch, so what is seen says nothing
-of the class. Shutter, shake, noise and what a codec leaves of the frames are drawn for each clip by itself.
+The authors skip each frame with probability 1 - 1/f, f from 1 to 1.2 for a normal clip and from 1.7 to 2.2 for a
+sped-up one. Then sped-up clips are uneven and normal ones hardly, and a network learns to see that: it fails on clips
+that were sped up evenly. Here both clips of a pair skip frames with one and the same probability, none in every other
+pair, and f is the mean step; what differs is how far the scene moves on, and not how evenly.
+
+Both clips come from the same place, of the same size, and lie in the same batch, so what is seen says nothing of the
+class. Shutter, shake, noise and what a codec leaves of the frames are drawn for each clip by itself.
 
 References:
     Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet - Learning the Speediness in Videos. CVPR
-        2020 (the sampling).
+        2020 (the sampling that ours departs from).
 """
 
 import dataclasses
@@ -25,7 +28,10 @@ from gestalt.media.recode import recoded
 from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
-"""Of f."""
+"""Of f, the mean step in 25ths of a second."""
+
+SKIPPED = 0.2
+"""Largest probability with which a frame is skipped."""
 
 SHAKE = 0.01
 """Largest deviation of a drawn camera's place, as a part of the side."""
@@ -54,10 +60,16 @@ class Source(Protocol):
         ...
 
 
-def skipping(count: int, factor: float, chance: np.random.Generator) -> NDArray[np.int64]:
-    """Which frames are left of a stretch, (count,) growing from 0 on: on average every `factor`-th."""
-    steps = chance.geometric(1 / factor, count - 1)  # frames to the next that is not skipped
+def skipping(count: int, skipped: float, chance: np.random.Generator) -> NDArray[np.int64]:
+    """Which frames are left, (count,) growing from 0 on, when each is skipped with a probability."""
+    steps = chance.geometric(1 - skipped, count - 1)  # frames to the next that is not skipped
     return np.concatenate([[0], np.cumsum(steps)])
+
+
+def unevenness(chance: np.random.Generator) -> float:
+    """The probability with which both clips of a pair skip frames."""
+    is_even, skipped = chance.random() < 0.5, float(chance.uniform(0, SKIPPED))
+    return 0.0 if is_even else skipped
 
 
 def coded(clip: Clip, chance: np.random.Generator, has_codec: bool) -> Clip:
@@ -89,10 +101,11 @@ class Drawn:
         given = scene(
             self.kinds[int(chance.integers(len(self.kinds)))], int(chance.integers(2**40)), spread=self.spread
         )
-        begin = chance.uniform(0, 20)
+        begin, skipped = chance.uniform(0, 20), unevenness(chance)
         made = []
         for take, factors in enumerate((NORMAL, SPED_UP)):
-            times = begin + skipping(count, float(chance.uniform(*factors)), chance) / RATE
+            step = float(chance.uniform(*factors)) * (1 - skipped) / RATE
+            times = begin + skipping(count, skipped, chance) * step
             shutter, shake = float(chance.uniform(0, 1)), float(chance.uniform(0, SHAKE))
             clip = given.frames(times, side, shutter=shutter, shake=shake, take=take)
             made.append(coded(clip, chance, self.codec))
@@ -117,24 +130,27 @@ class Filmed:
     codec: bool = True
 
     def pair(self, number: int, count: int, side: int) -> Pair:
-        """See `Source`; the same stretch for both clips, now and then mirrored.
+        """See `Source`; the same stretch for both clips, at 25 frames a second and at 12.5, now and then mirrored.
 
         Raises:
             ValueError: a video is damaged.
         """
         chance = np.random.default_rng((self.seed, number, 13))
         path, lasts = self.videos[int(chance.integers(len(self.videos)))]
-        long = 3 * count
-        begin = float(chance.uniform(0, max(0.0, lasts - (long + 2) / RATE)))
-        frames = stretch(path, begin, long, side)
-        if chance.random() < 0.5:
-            frames = frames[:, :, ::-1]
+        begin = float(chance.uniform(0, max(0.0, lasts - needed_s(count))))
+        skipped, is_mirrored = unevenness(chance), chance.random() < 0.5
         made = []
-        for factors in (NORMAL, SPED_UP):
-            kept = skipping(count, float(chance.uniform(*factors)), chance)
-            clip = exposed(frames, kept, bool(chance.random() < 0.5))
+        for step in (1, 2):
+            kept = skipping(count, skipped, chance)
+            frames = stretch(path, begin, int(kept[-1]) + 2, side, step=step)
+            clip = exposed(frames[:, :, ::-1] if is_mirrored else frames, kept, bool(chance.random() < 0.5))
             made.append(coded(clip, chance, self.codec))
         return Pair(*made)
+
+
+def needed_s(count: int) -> float:
+    """Seconds that a video lasts at least of which clips of so many frames are taken."""
+    return 2.6 * count / RATE
 
 
 def exposed(frames: Clip, kept: NDArray[np.int64], is_long: bool) -> Clip:
@@ -153,7 +169,7 @@ def exposed(frames: Clip, kept: NDArray[np.int64], is_long: bool) -> Clip:
 def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]], list[str]]:
     """The videos that are long enough for clips of `count` frames, with their durations, and a sentence on the others.
 
-    Long enough is 3 * count frames at 25 a second, and there must be 20 frames a second or more.
+    Long enough is `needed_s`, and there must be 20 frames a second or more.
     """
     found, refused = [], []
     for path in paths:
@@ -164,8 +180,8 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
                 refused.append(
                     f"{path} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
                 )
-            elif lasts < (3 * count + 2) / RATE:
-                refused.append(f"{path} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do")
+            elif lasts < needed_s(count):
+                refused.append(f"{path} lasts {lasts:.1f} s, too short: {needed_s(count):.1f} s or more will do")
             else:
                 found.append((path, lasts))
         except ValueError as error:

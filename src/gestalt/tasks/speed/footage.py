@@ -1,8 +1,9 @@
 """Frames of videos at steady steps of time, small enough for a network, whatever their frame rate.
 
 What is looked at runs at 25 frames a second, and a version that runs X times as fast is looked at every X / 25 s. From
-any video those frames are taken whose times are nearest, by their time stamps and none twice: files of 24 and 30 frames
-a second lose or lack a frame here and there, as clips in training do; those of 50 to 240 are thinned out.
+any video those frames are taken whose times are nearest, by their time stamps and none twice. Where the frame rate is
+constant the step is a whole number of frames, so that motion stays even, and X is what that makes it: files of 30
+frames a second are looked at at X = 5/6, 5/3, 5/2 and so on.
 """
 
 from collections.abc import Iterator
@@ -100,21 +101,34 @@ class Footage:
         return self._stream.end_s
 
 
-def stretch(path: AnyPath, start_s: float, count: int, side: int) -> NDArray[np.uint8]:
-    """Consecutive frames at 25 a second, (T, H, W, 3) uint8, fewer than `count` where the video ends before.
+def stretch(path: AnyPath, start_s: float, count: int, side: int, *, step: int = 1) -> NDArray[np.uint8]:
+    """Frames about `step` 25ths of a second apart, (T, H, W, 3) uint8, fewer than `count` where the video ends before.
 
     Args:
         path: what `media.video` reads.
         start_s: where the first lies, in seconds.
         count: of the frames.
         side: of the shorter side, in pixels.
+        step: see above.
 
     Raises:
         ValueError: as `VideoStream`.
     """
-    stop_s = start_s + (count + 1) / RATE
-    kept = [frame.pixels for frame in taken(iter(Footage(path, side, start_s=start_s, stop_s=stop_s)), 1 / RATE)]
-    return np.stack(kept[:count])
+    apart = even_step(step / RATE, video.probe(path))
+    footage = Footage(path, side, start_s=start_s, stop_s=start_s + (count + 1) * apart)
+    return np.stack([frame.pixels for frame in taken(iter(footage), apart)][:count])
+
+
+def even_step(step: float, info: video.VideoInfo) -> float:
+    """The step in seconds nearest to one, in ratio, that frames of a constant rate can be taken at evenly.
+
+    Where now one and now two frames are left out, motion is jerky, and that looks sped-up by itself.
+    """
+    if info.rate is None or info.is_variable:
+        return step
+    period = float(1 / info.rate)
+    fewer = max(1, int(step / period))
+    return period * min((fewer, fewer + 1), key=lambda frames: abs(np.log(frames * period / step)))
 
 
 def taken(given: Iterator[Frame], step: float) -> Iterator[Frame]:

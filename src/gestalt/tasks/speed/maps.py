@@ -33,10 +33,10 @@ from gestalt.tasks.speed.config import Map
 from gestalt.tasks.speed.footage import Footage, Frame
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.predict import told
-from gestalt.tasks.speed.scores import PLACE, STILL, Version, averaged
+from gestalt.tasks.speed.scores import PLACE, STILL, Version, averaged, even_factors
 from gestalt.tasks.speed.speednet import SpeedNet
 
-FASTER = (1.25, 1.25**2, 1.25**3, 1.25**4)
+FASTER = (1.25**2, 1.25**3, 1.25**4)
 """Speeds of the versions."""
 
 STEP_S = 0.2
@@ -76,7 +76,9 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     Raises:
         ValueError: the video is missing or damaged.
     """
-    maps = looked(told(Footage(path, settings.side), run), model.net, settings)
+    footage = Footage(path, settings.side)
+    factors = even_factors(FASTER, footage.info)
+    maps = looked(told(footage, run), model.net, settings, factors)
     with run.file("map.npz", "the maps: times in seconds, slowed 0 to 1, moving") as file, file.open("wb") as opened:
         np.savez_compressed(opened, times=maps.times, slowed=maps.slowed.astype(np.float16), moving=maps.moving)
     stream = VideoStream(path, size=settings.size)
@@ -105,13 +107,14 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     return maps
 
 
-def looked(given: Iterable[Frame], net: SpeedNet, settings: Map) -> Maps:
+def looked(given: Iterable[Frame], net: SpeedNet, settings: Map, factors: Sequence[float] = FASTER) -> Maps:
     """What the network says of every place.
 
     Args:
         given: the frames of a video, one or more.
         net: that is asked, ready to judge.
         settings: of looking.
+        factors: speeds of the versions.
     """
 
     @torch.inference_mode()
@@ -126,7 +129,7 @@ def looked(given: Iterable[Frame], net: SpeedNet, settings: Map) -> Maps:
         cells = net.cells(clip[:, :, :1]).shape[2:]
         return F.adaptive_max_pool2d(change, tuple(cells)).cpu()
 
-    versions = [Version(net, factor, ask) for factor in FASTER]
+    versions = [Version(net, factor, ask) for factor in factors]
     changes = Version(net, 1.0, ask_change)
     before, last = None, 0.0
     for frame in given:

@@ -25,9 +25,12 @@ from gestalt.tasks.speed.config import Predict
 from gestalt.tasks.speed.curve import FACTORS, LEAST, Wanted, wanted
 from gestalt.tasks.speed.footage import SLOWEST, Footage, Frame
 from gestalt.tasks.speed.model import Model
-from gestalt.tasks.speed.scores import Scores, score
+from gestalt.tasks.speed.scores import Scores, even_factors, score
 
 Floats = NDArray[np.float64]
+
+OWN = (1.0, FACTORS[3])
+"""Versions from which it is known how a video looks at its own speed, where that cannot be looked at evenly itself."""
 
 SAY_EVERY_S = 20.0
 """Seconds of work after which it is said how far it is."""
@@ -46,10 +49,9 @@ def make(path: AnyPath, model: Model, settings: Predict, *, run: NullRun = NullR
         ValueError: the video is missing or damaged.
     """
     began = time.perf_counter()
-    factors = FACTORS if settings.versions else FACTORS[:1]
-    found = look(path, model, factors=factors, side=settings.side or model.side, run=run)
+    found = look(path, model, factors=FACTORS if settings.versions else OWN, side=settings.side or model.side, run=run)
     took = time.perf_counter() - began
-    times, sped_up = found.times[:-1], 1 / (1 + np.exp(-found.logits[0]))
+    times, sped_up = found.times[:-1], 1 / (1 + np.exp(-found.at(1.0)))
     sure = np.where(found.moving, np.abs(2 * sped_up - 1), 0.0)
     columns = ("time_s", "speediness", "confidence")
     with run.file("speediness.csv", "how sped-up every frame looks, 0 to 1, and how sure that is") as file:
@@ -96,7 +98,7 @@ def look(path: AnyPath, model: Model, *, factors: Sequence[float], side: int, ru
     Args:
         path: the video.
         model: that is asked.
-        factors: speeds of the versions, growing, the first one 1.
+        factors: speeds of the versions, growing; those nearest to them at which frames can be taken evenly are used.
         side: shorter side in pixels of what the network sees.
         run: is told how far it is.
 
@@ -113,7 +115,7 @@ def look(path: AnyPath, model: Model, *, factors: Sequence[float], side: int, ru
     return score(
         told(footage, run),
         model.net,
-        factors=factors,
+        factors=even_factors(factors, footage.info),
         window=model.settings.frames,
         end=lambda: footage.end_s,
     )
@@ -130,8 +132,10 @@ def told(footage: Footage, run: NullRun) -> Iterator[Frame]:
 
 
 def natural(found: Scores, rho: float = 0.5) -> Wanted:
-    """Up to which speed every frame looks normal; what stands still looks like anything, for sure like nothing."""
-    said = wanted(1 / (1 + np.exp(found.logits)), rho)
+    """Up to which speed every frame looks normal; nothing is known of what stands still or was seen at one speed alone."""
+    if len(found.factors) < 2:
+        return Wanted(np.ones(len(found.moving)), np.full(len(found.moving), LEAST))
+    said = wanted(1 / (1 + np.exp(found.logits)), rho, found.factors)
     return said._replace(confidence=np.where(found.moving, said.confidence, LEAST))
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from gestalt.tasks.speed.footage import RATE, Frame, Ticks
+from gestalt.media.video_info import VideoInfo
+from gestalt.tasks.speed.footage import RATE, Frame, Ticks, even_step
 from gestalt.tasks.speed.speednet import SpeedNet
 
 Floats = NDArray[np.float64]
@@ -44,14 +45,24 @@ class Scores(NamedTuple):
 
     times: (N + 1,) when each begins, and the end, in seconds.
     cuts: frames that begin a shot, but the first.
+    factors: (K,) how fast the versions run, growing.
     logits: (K, N) of K versions: above 0 it looks sped-up.
     moving: (N,) whether anything moves.
     """
 
     times: Floats
     cuts: tuple[int, ...]
+    factors: tuple[float, ...]
     logits: Floats
     moving: NDArray[np.bool_]
+
+    def at(self, factor: float) -> Floats:
+        """(N,) logits at a speed between those of the versions, beyond them those of the last."""
+        x = np.log(self.factors)
+        place = float(np.interp(np.log(factor), x, np.arange(len(x))))
+        low = int(place)
+        high = min(low + 1, len(x) - 1)
+        return self.logits[low] + (place - low) * (self.logits[high] - self.logits[low])
 
 
 class Version:
@@ -123,7 +134,7 @@ def score(
     Args:
         given: its frames.
         net: that is asked, ready to judge.
-        factors: speeds of the versions, growing, the first one 1.
+        factors: speeds of the versions, growing.
         window: frames of the first version over which what it says is averaged, and as long in the others.
         end: says, after the last frame, when that ends in seconds; if None, it lasts as long as the one before it.
 
@@ -182,7 +193,9 @@ def score(
         moving = np.interp(at, changed_at, busy) > STILL
     else:
         moving = np.zeros(len(at), bool)
-    return Scores(np.append(at, ended), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), logits, moving)
+    return Scores(
+        np.append(at, ended), tuple(int(n) for n in np.flatnonzero(np.diff(of)) + 1), tuple(factors), logits, moving
+    )
 
 
 def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> Tensor:
@@ -193,6 +206,11 @@ def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> Tensor:
     if min(height, width) < LEAST:
         clip = F.interpolate(clip, (max(height, LEAST), max(width, LEAST)), mode="bilinear", align_corners=False)
     return clip.movedim(0, 1)[None]
+
+
+def even_factors(factors: Sequence[float], info: VideoInfo) -> tuple[float, ...]:
+    """Those nearest to some factors at which frames of a video can be taken evenly, each once."""
+    return tuple(sorted({round(RATE * even_step(factor / RATE, info), 9) for factor in factors}))
 
 
 def averaged(values: Floats, window: int) -> Floats:
