@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gestalt.drawn.motion import scene
 from gestalt.media import video
+from gestalt.media.atomic import quoted
 from gestalt.media.recode import recoded
 from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch
 
@@ -162,10 +163,12 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
             lasts = duration(info)
             if info.rate is not None and info.rate < SLOWEST:
                 refused.append(
-                    f"{path} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
+                    f"{quoted(path)} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
                 )
             elif lasts < (3 * count + 2) / RATE:
-                refused.append(f"{path} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do")
+                refused.append(
+                    f"{quoted(path)} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do"
+                )
             else:
                 found.append((path, lasts))
         except ValueError as error:

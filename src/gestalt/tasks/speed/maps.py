@@ -76,7 +76,7 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     Raises:
         ValueError: the video is missing or damaged.
     """
-    maps = looked(told(Footage(path, settings.side), run), model.net, settings)
+    maps = looked(told(Footage(path, settings.side), path, run), model.net, settings)
     with run.file("map.npz", "the maps: times in seconds, slowed 0 to 1, moving") as file, file.open("wb") as opened:
         np.savez_compressed(opened, times=maps.times, slowed=maps.slowed.astype(np.float16), moving=maps.moving)
     stream = VideoStream(path, size=settings.size)
