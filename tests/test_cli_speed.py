@@ -8,8 +8,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from answers import answer, assert_refused, elsewhere
 from gestalt.media.video import probe
 from gestalt.tasks.speed import training
 from media.test_audio import read_audio
+from run import jobs
 from speed_films import TINY, columns, film, moving, sound_film, times_of
 
 __all__ = ["elsewhere"]  # fixture
@@ -190,7 +193,33 @@ def test_only_rank_0_speaks_and_tells_what_was_skipped(clips: Path, monkeypatch:
     assert not Path("run").exists()
 
 
-def test_two_processes_train_together(tmp_path: Path) -> None:
+def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
+    """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
+
+    def job() -> None:
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        os.environ |= {**where, "WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
+        Path(f"answer{number}.json").write_text(json.dumps(answer(*argv)))
+
+    return jobs.start(job)
+
+
+def test_two_processes_train_together(clips: Path, trained: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    argv = ["speed", "train", clips, "--begin-from", trained, *TINY, "--out", "run"]
+    assert [jobs.wait(pid) for pid in [rank(number, port, argv) for number in (0, 1)]] == [0, 0]
+    code, out, err = json.loads(Path("answer0.json").read_text())
+    assert (code, out) == (4, f"{Path('run').absolute()}\n")
+    assert err.count("train: 2 steps in") == 1
+    assert json.loads(Path("answer1.json").read_text()) == [0, "", ""], "torchrun would end the other"
+    assert_is_whole(Path("run"))
+    assert groups(Path("run"))
+
+
+@pytest.mark.slow
+def test_two_processes_under_torchrun(tmp_path: Path) -> None:
     signal.alarm(170)
     argv = [*PROGRAM[1:], "speed", "train", *TINY, "--test", "0", "--out", "run"]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
@@ -200,10 +229,15 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == f"{tmp_path / 'run'}\n"
     assert done.stderr.count("train: 2 steps in") == 1
-    assert [line["step"] for line in map(json.loads, Path("run/metrics.jsonl").read_text().splitlines())] == [0, 1]
-    assert weights(Path("run"))
-    assert json.loads(Path("run/run.json").read_text())["status"] == "done"
-    assert not list(Path("run").rglob("*.tmp"))
+    assert_is_whole(Path("run"))
+
+
+def assert_is_whole(run: Path) -> None:
+    """Each of two steps was logged once, and nothing is half-written."""
+    assert [line["step"] for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())] == [0, 1]
+    assert weights(run)
+    assert json.loads((run / "run.json").read_text())["status"] == "done"
+    assert not list(run.rglob("*.tmp"))
 
 
 # -- predict -----------------------------------------------------------------------------------------------
