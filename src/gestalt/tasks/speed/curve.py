@@ -136,7 +136,7 @@ def reachable(
         inside = (times[:-1] < one.end) & (times[1:] > one.begin)
         if not inside.any():
             raise ValueError(
-                f"the part from {one.begin:g} to {one.end:g} s begins after the video's end, {times[-1]:.2f} s"
+                f"the part to protect, {one.begin:g} to {one.end:g} s, begins after the video's end, {times[-1]:.2f} s"
             )
         low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
     total = float(lasts.sum())
