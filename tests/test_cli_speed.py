@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from PIL import Image
 from answers import answer, assert_refused, elsewhere
 from gestalt.media.video import probe
 from gestalt.tasks.speed import training
+from media.hostile_videos import encode
 from media.test_audio import read_audio
 from run import jobs
 from speed_films import TINY, columns, film, moving, sound_film, times_of
@@ -133,6 +135,22 @@ def test_one_video_is_enough_and_never_all_are_set_aside(clips: Path) -> None:
         code, _, err = answer("speed", "train", *paths, "--aside", "0.99", *QUIET, "--out", name)
         assert (code, err) == (0, "")
     assert [len(groups(Path(name))) for name in ("one", "two")] == [1, 2]
+
+
+def test_train_on_what_does_not_say_how_long_it_lasts(tmp_path: Path) -> None:
+    """An animation, and a stream that was recorded as it came."""
+    frames = moving("gait", 1.5)
+    times = [n / 25 for n in range(len(frames))]
+    live = {"codec": "libvpx", "container": {"live": "1"}, "options": {"b": "1M"}, "tick_s": Fraction(1, 25)}
+    encode(tmp_path / "live.webm", frames, times_s=times, **live)
+    pictures = [Image.fromarray(frame) for frame in frames]
+    for name, step in (("quick.gif", 40), ("slow.gif", 100)):
+        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=step)
+    code, _, err = answer("speed", "train", tmp_path, *TINY, "--test", "0", "--out", "run")
+    assert code == 4
+    (left_out,) = (line for line in err.splitlines() if line.startswith("left out: "))
+    assert "slow.gif' has 10 frames a second" in left_out
+    assert "2 videos to learn from" in err
 
 
 def test_a_stopped_training_ends_with_the_same_weights(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
