@@ -394,9 +394,12 @@ def _prepare(name: str, maker: Maker, rest: list[str]) -> int:
 def _make(maker: Maker, job: Any) -> int:
     """Carry a job out and print its run folder last."""
     from gestalt.run import threads
+    from gestalt.run.folder import is_writer
 
     threads.passive_waiting()
     done = getattr(importlib.import_module(maker.module), maker.function)(job)
+    if not is_writer():
+        return DONE
     if job.options.json:
         outputs = json.loads((done.path / "outputs" / "index.json").read_text())
         metrics = json.loads((done.path / "metrics.json").read_text())

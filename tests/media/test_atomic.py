@@ -373,3 +373,14 @@ def test_a_read_only_file_is_replaced_by_its_owner(open_folder: Path) -> None:
         return path.read_bytes()
 
     assert run_in_child(replace, unprivileged=True) == "b'after'"
+
+
+def test_check_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("old")
+    for name in ("old", "new"):
+        atomic.check(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_text() == "old"
+    for path, says in ((tmp_path, "it is a folder"), (tmp_path / "gone/new", "its folder does not exist")):
+        with pytest.raises(ValueError, match=says):
+            atomic.check(path)

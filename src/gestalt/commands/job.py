@@ -11,7 +11,7 @@ import tyro
 
 from gestalt import citations
 from gestalt.run import record, threads
-from gestalt.run.folder import Plan, Run, default_path
+from gestalt.run.folder import Plan, Run, default_path, is_writer
 from gestalt.run.progress import Progress
 
 
@@ -118,7 +118,7 @@ class Job:
         """
         from gestalt.run import device
 
-        progress = Progress(quiet=self.options.quiet or self.options.json)
+        progress = Progress(quiet=self.options.quiet or self.options.json or not is_writer())
         chosen = device.choose(self.options.device, devices)
         if self.resume is not None:
             run = Run.open(self.resume, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,11 +51,14 @@ def train(job: Job) -> Run:
     """Find the videos, then train in a run."""
     import torch
 
-    from gestalt.tasks.speed import clips, learning, model
+    from gestalt.tasks.speed import clips, learning, model, training
 
     settings = job.settings
     if settings.begin_from:
-        model.wanted(settings.begin_from, "cpu")  # refuses what is no model before there is a run
+        trunk = model.wanted(settings.begin_from, "cpu").settings.trunk  # refuses what is no model
+        if trunk != settings.trunk:
+            raise ValueError(f"the network of --begin-from {settings.begin_from} is {trunk}: add --trunk {trunk}")
+    training.share(settings)
     found, refused = [], []
     if job.inputs.videos:
         if settings.held_out:
@@ -89,12 +93,11 @@ def adapt(job: Job) -> Run:
 
     source, result = job.inputs.video, job.inputs.result
     if result.suffix.lower() != ".mp4":
-        raise ValueError(f"OUT must end in .mp4, got {result}: rename it")
-    if not result.absolute().parent.is_dir():
-        raise ValueError(f"there is no folder {result.absolute().parent} to write {result.name} to: make it first")
-    if result.is_dir() or (result.exists() and result.samefile(source)):
-        raise ValueError(f"OUT must be another file than IN and no folder, got {result}")
+        raise ValueError(f"OUT must end in .mp4, got {atomic.quoted(result)}: rename it")
     adapt.check(source, job.settings)
+    if os.path.exists(result) and os.path.samefile(result, source):
+        raise ValueError(f"OUT must be another file than IN, got {atomic.quoted(result)}")
+    atomic.check(result)
     model.wanted(job.settings.model, "cpu")
     with job.start() as run:
         adapt.make(source, model.wanted(job.settings.model, run.plan.device), job.settings, run=run)

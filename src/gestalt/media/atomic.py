@@ -101,6 +101,23 @@ def replacing(path: AnyPath) -> Iterator[str]:
     _sync_folder(folder)
 
 
+class _Enough(Exception):
+    """A file could be written."""
+
+
+def check(path: AnyPath) -> None:
+    """Sees whether `path` could be written, and leaves it as it is.
+
+    Args:
+        path: the file that is to be written later; its folder must exist.
+
+    Raises:
+        ValueError, OSError: as `write_bytes`.
+    """
+    with contextlib.suppress(_Enough), replacing(path):
+        raise _Enough
+
+
 def write_text(path: AnyPath, text: str) -> None:
     """Writes `text` in UTF-8, completely or not at all; line ends stay as given.
 

@@ -107,7 +107,7 @@ class Run(NullRun):
                 raise ValueError(
                     f"{given} lies in the run that --overwrite would replace; choose another folder for --out"
                 )
-        if not _is_writer():
+        if not is_writer():
             return cls(path, plan, content, None, progress, save_every_s)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ class Run(NullRun):
         """
         path = Path(path).expanduser().absolute()
         content = record.read(path)
-        if not _is_writer():
+        if not is_writer():
             return cls(path, record.plan_of(content), content, None, progress, save_every_s)
         try:
             with _released_on_error(room.take(path)) as lock:
@@ -381,7 +381,8 @@ class Run(NullRun):
                 file.write(f"{record.now()} {text}\n")
 
 
-def _is_writer() -> bool:
+def is_writer() -> bool:
+    """Whether this process is the one of its kind that writes and speaks: under torch.distributed rank 0."""
     return os.environ.get("RANK", "0") in ("", "0")
 
 

@@ -34,8 +34,8 @@ from gestalt.tasks.speed.scores import Scores
 
 Floats = NDArray[np.float64]
 
-MOST_FPS = Fraction(60)
-"""Frames a second of a result whose original has more."""
+LEAST_FPS, MOST_FPS = Fraction(1), Fraction(60)
+"""Frames a second of results whose originals have fewer, and more."""
 
 COMPARED = 360
 """Height in pixels of each of two videos beside each other."""
@@ -167,7 +167,12 @@ def frame_rate(path: AnyPath, settings: Adapt) -> Fraction | None:
         return None
     if settings.fps:
         return Fraction(settings.fps).limit_denominator(1001)
-    return min(video.probe(path).rate or Fraction(25), MOST_FPS)
+    return usual_rate(path)
+
+
+def usual_rate(path: AnyPath) -> Fraction:
+    """Frames a second of the original, within limits; 25 where it does not say."""
+    return max(LEAST_FPS, min(video.probe(path).rate or Fraction(25), MOST_FPS))
 
 
 def keep_curve(plan: Plan, found: Scores, settings: Adapt, *, run: NullRun) -> None:
@@ -207,7 +212,7 @@ class Told:
 def compare(path: AnyPath, plan: Plan, settings: Adapt, *, run: NullRun) -> None:
     """The uniform speed-up on the left and the adaptive one on the right, as outputs/compared.mp4."""
     uniform = plan.source_s * (plan.shown_s[-1] / plan.source_s[-1])
-    rate = frame_rate(path, settings) or min(video.probe(path).rate or Fraction(25), MOST_FPS)
+    rate = frame_rate(path, settings) or usual_rate(path)
     info = video.probe(path)
     size = max(16, round(max(info.width, info.height) * COMPARED / info.height))
     count = max(1, round(float(plan.shown_s[-1]) * rate))

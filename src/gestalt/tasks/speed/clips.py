@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from gestalt.drawn.motion import scene
 from gestalt.media import video
+from gestalt.media.atomic import quoted
 from gestalt.media.recode import recoded
-from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch
+from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch, watched
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f, the mean step in 25ths of a second."""
@@ -175,13 +176,23 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
     for path in paths:
         try:
             info = video.probe(path)
-            lasts = duration(info)
-            if info.rate is not None and info.rate < SLOWEST:
+            lasts, rate = duration(info), info.rate
+            if not lasts or rate is None:  # as of animations
+                shown, lasts = watched(path)
+                rate = shown / lasts
+            if rate < SLOWEST:
                 refused.append(
-                    f"{path} has {float(info.rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
+                    f"{quoted(path)} has {float(rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
                 )
+<<<<<<< HEAD
             elif lasts < needed_s(count):
                 refused.append(f"{path} lasts {lasts:.1f} s, too short: {needed_s(count):.1f} s or more will do")
+=======
+            elif lasts < (3 * count + 2) / RATE:
+                refused.append(
+                    f"{quoted(path)} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do"
+                )
+>>>>>>> 153b0e7e9a10494d580da978c931f1add1beb8a6
             else:
                 found.append((path, lasts))
         except ValueError as error:

@@ -60,12 +60,14 @@ class Train:
     """A finished run of speed train whose weights training begins with, or "shipped"."""
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Check the ranges, and make the folder absolute, so that a run can be resumed from anywhere.
 
         Raises:
             ValueError: one sentence naming the setting.
         """
         object.__setattr__(self, "held_out", tuple(self.held_out))  # from a file they come as lists
+        if self.begin_from not in ("", "shipped"):
+            object.__setattr__(self, "begin_from", os.path.abspath(os.path.expanduser(self.begin_from)))
         at_least(self, 1, "steps", "pairs")
         at_least(self, 4, "frames")
         at_least(self, 32 if self.trunk == "s3dg" else 16, "least")

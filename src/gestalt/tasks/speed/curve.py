@@ -134,6 +134,10 @@ def reachable(
     low, high = np.full(len(lasts), 1 / fastest), np.full(len(lasts), 1 / slowest)
     for one in bounds:
         inside = (times[:-1] < one.end) & (times[1:] > one.begin)
+        if not inside.any():
+            raise ValueError(
+                f"the part to protect, {one.begin:g} to {one.end:g} s, begins after the video's end, {times[-1]:.2f} s"
+            )
         low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
     total = float(lasts.sum())
     least, most = total / float((high * lasts).sum()), total / float((low * lasts).sum())

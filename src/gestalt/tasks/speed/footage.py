@@ -72,6 +72,19 @@ def duration(info: video.VideoInfo) -> float:
     return info.duration_s or (info.frames or 0) / float(info.rate or RATE)
 
 
+def watched(path: AnyPath) -> tuple[int, float]:
+    """How many frames a video has and how long it lasts, in seconds, found by reading all of it.
+
+    Raises:
+        ValueError: as `VideoStream`.
+    """
+    stream, count, last = VideoStream(path, size=16), 0, 0.0
+    for block in stream:
+        count, last = count + len(block.times_s), float(block.times_s[-1])
+    end = stream.end_s or 0.0
+    return count, end if end > last else last + 1 / RATE
+
+
 class Footage:
     """Every frame of a video, small; to be gone through once.
 

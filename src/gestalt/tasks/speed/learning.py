@@ -44,7 +44,7 @@ def check(found: Videos, refused: Sequence[str]) -> None:
         ValueError: no video is of use.
     """
     if not found:
-        raise ValueError(f"none of the {len(refused)} videos is of use: {refused[0]}")
+        raise ValueError(refused[0] if len(refused) == 1 else f"none of {len(refused)} videos is of use: {refused[0]}")
 
 
 def make(found: Videos, settings: Train, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> SpeedNet:
@@ -76,7 +76,7 @@ def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Tested]]:
 def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[Source, list[Tested]]:
     """Pairs of some videos to learn from, and the videos set aside."""
     order = np.random.default_rng((seed, 19)).permutation(len(found))
-    count = round(settings.aside * len(found)) if settings.test else 0
+    count = min(round(settings.aside * len(found)), len(found) - 1) if settings.test else 0
     aside, kept = ([found[n] for n in sorted(some)] for some in (order[:count], order[count:]))
     run.say(f"{len(kept)} videos to learn from" + (f", {len(aside)} set aside to be tested" if aside else ""))
     groups = [Tested("learned from", Filmed(kept, seed=seed), True)]

@@ -78,12 +78,13 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     """
     footage = Footage(path, settings.side)
     factors = even_factors(FASTER, footage.info)
-    maps = looked(told(footage, run), model.net, settings, factors)
+    maps = looked(told(footage, path, run), model.net, settings, factors)
     with run.file("map.npz", "the maps: times in seconds, slowed 0 to 1, moving") as file, file.open("wb") as opened:
         np.savez_compressed(opened, times=maps.times, slowed=maps.slowed.astype(np.float16), moving=maps.moving)
     stream = VideoStream(path, size=settings.size)
     kept: list[tuple[float, Tensor, Tensor]] = []
-    every = max(1, (stream.info.frames or 250) // SHOWN)
+    # By time, as many files do not say how many frames they have.
+    at = (np.arange(SHOWN) + 0.5) / SHOWN * maps.times[-1]
     count = 0
     with (
         run.file("map.mp4", "blue and green: normal; yellow and orange: slowed", kind="video") as file,
@@ -93,7 +94,7 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
             shown = overlaid(block.frames, block.times_s, maps, settings.strength)
             writer.write(shown, block.times_s)
             for n, time in enumerate(block.times_s):
-                if count % every == every // 2 and len(kept) < SHOWN:
+                if len(kept) < SHOWN and time >= at[len(kept)]:
                     kept.append((float(time), image.from_uint8(block.frames[n]), image.from_uint8(shown[n])))
                 count += 1
         writer.end_s = stream.end_s

@@ -106,14 +106,8 @@ def look(path: AnyPath, model: Model, *, factors: Sequence[float], side: int, ru
         ValueError: the video is missing or damaged.
     """
     footage = Footage(path, side)
-    rate = footage.info.rate
-    if rate is not None and rate < SLOWEST:
-        run.say(
-            f"warning: {quoted(path)} has {float(rate):.3g} frames a second; with fewer than {SLOWEST:g} "
-            "anything looks sped-up"
-        )
     return score(
-        told(footage, run),
+        told(footage, path, run),
         model.net,
         factors=even_factors(factors, footage.info),
         window=model.settings.frames,
@@ -121,8 +115,14 @@ def look(path: AnyPath, model: Model, *, factors: Sequence[float], side: int, ru
     )
 
 
-def told(footage: Footage, run: NullRun) -> Iterator[Frame]:
-    """The frames, and every few seconds a word on how far it is."""
+def told(footage: Footage, path: AnyPath, run: NullRun) -> Iterator[Frame]:
+    """The frames; a warning before the first if they are too few, and every few seconds a word on how far it is."""
+    rate = footage.info.rate
+    if rate is not None and rate < SLOWEST:
+        run.say(
+            f"warning: {quoted(path)} has {float(rate):.3g} frames a second; with fewer than {SLOWEST:g} "
+            "anything looks sped-up"
+        )
     said, whole = time.monotonic(), footage.info.duration_s
     for frame in footage:
         if time.monotonic() - said > SAY_EVERY_S:

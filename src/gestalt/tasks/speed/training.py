@@ -111,16 +111,27 @@ def batches(source: Source, settings: Train, *, seed: int, first: int = 0) -> It
     Raises:
         ValueError: the source does, of a damaged video.
     """
-    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    share = settings.pairs // ranks
+    rank, count = int(os.environ.get("RANK", "0")), share(settings)
 
     def make(step: int) -> Batch:
         chance = np.random.default_rng((seed, step, 17))
         side = 4 * int(chance.integers(math.ceil(settings.least / 4), settings.most // 4 + 1))
-        begin = step * settings.pairs + rank * share
-        return batch([source.pair(n % TESTED, settings.frames, side) for n in range(begin, begin + share)])
+        begin = step * settings.pairs + rank * count
+        return batch([source.pair(n % TESTED, settings.frames, side) for n in range(begin, begin + count)])
 
     yield from ahead(make, itertools.count(first))
+
+
+def share(settings: Train) -> int:
+    """How many pairs of a step each process takes.
+
+    Raises:
+        ValueError: they cannot be shared evenly.
+    """
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if settings.pairs % ranks:
+        raise ValueError(f"--pairs {settings.pairs} cannot be shared by {ranks} processes: give a multiple of {ranks}")
+    return settings.pairs // ranks
 
 
 def ahead(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Made]:
