@@ -184,15 +184,10 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
                 refused.append(
                     f"{quoted(path)} has {float(rate):.3g} frames a second, too few: {SLOWEST:g} or more will do"
                 )
-<<<<<<< HEAD
             elif lasts < needed_s(count):
-                refused.append(f"{path} lasts {lasts:.1f} s, too short: {needed_s(count):.1f} s or more will do")
-=======
-            elif lasts < (3 * count + 2) / RATE:
                 refused.append(
-                    f"{quoted(path)} lasts {lasts:.1f} s, too short: {(3 * count + 2) / RATE:.1f} s or more will do"
+                    f"{quoted(path)} lasts {lasts:.1f} s, too short: {needed_s(count):.1f} s or more will do"
                 )
->>>>>>> 153b0e7e9a10494d580da978c931f1add1beb8a6
             else:
                 found.append((path, lasts))
         except ValueError as error:

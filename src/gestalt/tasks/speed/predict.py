@@ -132,7 +132,7 @@ def told(footage: Footage, path: AnyPath, run: NullRun) -> Iterator[Frame]:
 
 
 def natural(found: Scores, rho: float = 0.5) -> Wanted:
-    """Up to which speed every frame looks normal; nothing is known of what stands still or was seen at one speed alone."""
+    """Up to which speed every frame looks normal; what stands still, or was seen at one speed alone, tells nothing."""
     if len(found.factors) < 2:
         return Wanted(np.ones(len(found.moving)), np.full(len(found.moving), LEAST))
     said = wanted(1 / (1 + np.exp(found.logits)), rho, found.factors)
