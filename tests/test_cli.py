@@ -310,7 +310,7 @@ def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["demo", *SMALL, "--out", "run"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'run'}\n"
     names = {"a2b.png", "b2a.png", "sweep_a2b.png", "new_picture_0.png", "wider_picture_0.png", "new_clip_0.mp4"}
-    names |= {"defects.png"}
+    names |= {"defects.png", "swing.mp4", "adapted.mp4", "curve.png"}
     assert names <= outputs(tmp_path / "run").keys()
     assert "sweep_a2b.png" in (tmp_path / "run" / "report.html").read_text()
 

@@ -13,6 +13,10 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     generate_patch, generate_vaegan, generate_singan  settings of these, by preset
     fit_anomaly               learn from a few good pictures what is good; its scorer judges others
     anomaly_patch, anomaly_transforms, anomaly_fused  settings of the ways to do so, by preset
+    predict_speed             how sped-up a video looks over time, by a network as `speed_network` gives it
+    adapt_speed               a video made shorter that stays natural
+    speed_network             the network that comes along, or of a run of speed train
+    speed_predict, speed_adapt    settings of these, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
         generate_patch,
         generate_singan,
         generate_vaegan,
+        speed_adapt,
+        speed_predict,
     )
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
@@ -42,12 +48,16 @@ if TYPE_CHECKING:
     from gestalt.tasks.generate.patch import make as make_samples
     from gestalt.tasks.generate.singan import fit as train_singan
     from gestalt.tasks.generate.vaegan import fit as train_vaegan
+    from gestalt.tasks.speed.adapt import make as adapt_speed
+    from gestalt.tasks.speed.model import wanted as speed_network
+    from gestalt.tasks.speed.predict import make as predict_speed
 
 __all__ = [
     "NullRun",
     "Run",
     "VideoStream",
     "VideoWriter",
+    "adapt_speed",
     "analogy_pair",
     "analogy_patch",
     "anomaly_fused",
@@ -59,8 +69,12 @@ __all__ = [
     "generate_vaegan",
     "make_analogy",
     "make_samples",
+    "predict_speed",
     "read_clip",
     "read_image",
+    "speed_adapt",
+    "speed_network",
+    "speed_predict",
     "train_analogy",
     "train_singan",
     "train_vaegan",
@@ -72,6 +86,7 @@ _HOMES = {
     "Run": ("gestalt.run.folder", "Run"),
     "VideoStream": ("gestalt.media.video", "VideoStream"),
     "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
+    "adapt_speed": ("gestalt.tasks.speed.adapt", "make"),
     "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
     "anomaly_fused": ("gestalt.recipes", "anomaly_fused"),
@@ -83,8 +98,12 @@ _HOMES = {
     "generate_vaegan": ("gestalt.recipes", "generate_vaegan"),
     "make_analogy": ("gestalt.tasks.analogy.patch", "make"),
     "make_samples": ("gestalt.tasks.generate.patch", "make"),
+    "predict_speed": ("gestalt.tasks.speed.predict", "make"),
     "read_clip": ("gestalt.media.video", "read_clip"),
     "read_image": ("gestalt.media.image", "read"),
+    "speed_adapt": ("gestalt.recipes", "speed_adapt"),
+    "speed_network": ("gestalt.tasks.speed.model", "wanted"),
+    "speed_predict": ("gestalt.recipes", "speed_predict"),
     "train_analogy": ("gestalt.tasks.analogy.pair", "make"),
     "train_singan": ("gestalt.tasks.generate.singan", "fit"),
     "train_vaegan": ("gestalt.tasks.generate.vaegan", "fit"),

@@ -122,6 +122,23 @@ _GRADIENTS = """\
   year      = {2005}
 }"""
 
+_SPEEDNET = """\
+@inproceedings{benaim2020speednet,
+  title     = {{SpeedNet}: Learning the Speediness in Videos},
+  author    = {Benaim, Sagie and Ephrat, Ariel and Lang, Oran and Mosseri, Inbar and Freeman, William T. and Rubinstein,
+               Michael and Irani, Michal and Dekel, Tali},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2020}
+}"""
+
+_SEPARABLE_VIDEO = """\
+@inproceedings{xie2018rethinking,
+  title     = {Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification},
+  author    = {Xie, Saining and Sun, Chen and Huang, Jonathan and Tu, Zhuowen and Murphy, Kevin},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year      = {2018}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
     "analogy": (
         *(_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
@@ -129,6 +146,7 @@ BIBTEX: dict[str, tuple[str, ...]] = {
     ),
     "anomaly": (_TRANSFORMATIONS, _PATCH_MEMORY, _TURNED_COPIES, _GRADIENTS),
     "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
+    "speed": (_SPEEDNET, _SEPARABLE_VIDEO),
 }
 """BibTeX entries of each task, the task's own paper first."""
 
@@ -165,6 +183,12 @@ LINES: dict[str, tuple[str, ...]] = {
         "Granot, Feinstein, Shocher, Bagon, Irani: Drop the GAN: In Defense of Patches Nearest Neighbors as Single "
         "Image Generative Models. CVPR 2022.",
         "Shaham, Dekel, Michaeli: SinGAN: Learning a Generative Model from a Single Natural Image. ICCV 2019.",
+    ),
+    "speed": (
+        "Benaim, Ephrat, Lang, Mosseri, Freeman, Rubinstein, Irani, Dekel: SpeedNet: Learning the Speediness in "
+        "Videos. CVPR 2020.",
+        "Xie, Sun, Huang, Tu, Murphy: Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video "
+        "Classification. ECCV 2018.",
     ),
 }
 """The same for a report's footer, one line each; a command that has lines of its own has these."""

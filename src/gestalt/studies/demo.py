@@ -2,19 +2,23 @@
 
 import dataclasses
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gestalt import recipes
-from gestalt.drawn import objects
+from gestalt.drawn import motion, objects
 from gestalt.drawn.parts import DEFECTS, parts
 from gestalt.media.sheet import contact_sheet
+from gestalt.media.video_writer import VideoWriter
 from gestalt.run.service import NullRun, Under
 from gestalt.studies.config import Demo
 from gestalt.tasks.analogy import patch as analogies
 from gestalt.tasks.anomaly import model, outcome
 from gestalt.tasks.generate import patch as samples
 from gestalt.tasks.generate.outcome import keep_one
+from gestalt.tasks.speed import adapt
+from gestalt.tasks.speed import model as network
 
 RATE = 13
 """Frames per second of the drawn clip, which lasts a second."""
@@ -31,6 +35,7 @@ def make(settings: Demo, *, seed: int = 0, run: NullRun) -> None:
     _analogy(settings, seed, run)
     _generate(settings, seed, run)
     _anomaly(settings, seed, run)
+    _speed(settings, seed, run)
 
 
 def _analogy(settings: Demo, seed: int, run: NullRun) -> None:
@@ -86,3 +91,13 @@ def _anomaly(settings: Demo, seed: int, run: NullRun) -> None:
         "defects, from five good parts alone: 0.5 is the threshold, what exceeds it is outlined",
         kind="sheet",
     )
+
+
+def _speed(settings: Demo, seed: int, run: NullRun) -> None:
+    """A drawn clip in slow motion in its middle, and half as long: faster there."""
+    normal, slowed = np.arange(0, 3, 1 / 25), np.arange(3, 6, 1 / 50)
+    drawn = motion.scene("swing", seed).frames(np.concatenate([normal, slowed, normal + 6]), settings.size // 2 * 2)
+    with run.file("swing.mp4", "a drawn clip, in slow motion from 3 to 9 s", kind="video") as clip:
+        with VideoWriter(clip, rate=25) as writer:
+            writer.write(drawn)
+        adapt.make(clip, network.shipped("cpu"), recipes.speed_adapt("fast"), run=run)

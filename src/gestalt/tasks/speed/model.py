@@ -54,7 +54,7 @@ def shipped(device: torch.device | str) -> Model:
         return read(path, device)
 
 
-def wanted(name: str, device: torch.device | str) -> Model:
+def wanted(name: str = "shipped", device: torch.device | str = "cpu") -> Model:
     """The model of a setting: "shipped", or the folder of a run.
 
     Raises:
