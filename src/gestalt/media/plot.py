@@ -122,7 +122,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten within a range."""
+    """1, 2 and 5 times powers of ten within a range, of a narrow one more."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    digits = (1, 2, 5) if high > 20 * low else (1, 1.5, 2, 3, 4, 6, 8)
+    found = [digit * 10.0**power for power in powers for digit in digits]
     return [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]

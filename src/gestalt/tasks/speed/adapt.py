@@ -187,7 +187,7 @@ def keep_curve(plan: Plan, found: Scores, settings: Adapt, *, run: NullRun) -> N
     picture = plot(
         lines,
         x_name="seconds of the original",
-        y_name="times as fast (shaded: every other shot)",
+        y_name="times as fast (grey: every other shot)",
         y_range=(low, high),
         is_log=True,
         shaded=every_other(found),

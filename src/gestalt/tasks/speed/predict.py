@@ -60,7 +60,7 @@ def make(path: AnyPath, model: Model, settings: Predict, *, run: NullRun = NullR
     curve = plot(
         [Line("speediness", times, shown)],
         x_name="seconds",
-        y_name="chance of looking sped-up (gaps: nothing moves; shaded: every other shot)",
+        y_name="chance of looking sped-up (gaps: nothing moves; grey: every other shot)",
         y_range=(0.0, 1.0),
         shaded=every_other(found),
     )
@@ -82,7 +82,7 @@ def make(path: AnyPath, model: Model, settings: Predict, *, run: NullRun = NullR
         fastest = plot(
             [Line("natural up to", times, np.where(found.moving, said.speed, np.nan))],
             x_name="seconds",
-            y_name="times as fast, up to which it still looks normal (gaps: nothing moves)",
+            y_name="times as fast, up to which it still looks normal (gaps: nothing moves; grey: every other shot)",
             y_range=(FACTORS[0], FACTORS[-1]),
             is_log=True,
             shaded=every_other(found),
