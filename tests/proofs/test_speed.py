@@ -7,8 +7,8 @@ network is known to fail are not asked here.
 """
 
 import pytest
-import speed_cheating
 
+import speed_cheating
 from gestalt.tasks.speed import model
 
 pytestmark = pytest.mark.slow
