@@ -66,7 +66,7 @@ def one(family: str, seed: int, steps: int, kept: Path) -> None:
     settings = Train(steps=steps)
     seen = [kind for name, kinds in FAMILIES.items() if name != family for kind in kinds]
     begun = time.perf_counter()
-    source = Drawn(seen, seed=seed, spread=settings.spread)
+    source = Drawn(seen, seed=seed, spread=settings.spread, far=settings.far)
     net = training.fit(source, settings, seed=seed, device=torch.device("cpu"), run=Told())
     minutes = round((time.perf_counter() - begun) / 60, 1)
     torch.save(net.state_dict(), kept)

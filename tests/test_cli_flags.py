@@ -85,7 +85,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "anomaly test": ["--help", "--scorers", "--shots", "--draws", "--features", *RUN_FLAGS],
     "speed train": [
         *("--help", "--trunk", "--frames", "--least", "--most", "--steps", "--pairs", "--lr", "--decay", "--warm-up"),
-        *("--average", "--held-out", "--spread", "--test", "--aside", "--begin-from"),
+        *("--average", "--far", "--held-out", "--spread", "--test", "--aside", "--begin-from"),
         *RUN_FLAGS,
     ],
     "speed predict": ["--help", "--model", "--side", "--versions", *RUN_FLAGS],

@@ -140,9 +140,7 @@ def planned_times(found: Scores, settings: Adapt) -> Plan:
         ValueError: the rate cannot be reached; the sentence names what can.
     """
     moving = found.moving
-    p = 1 / (1 + np.exp(found.logits))
-    rho = middle(p[:, moving] if moving.any() else p, found.factors) if len(p) > 1 else 0.5
-    said = natural(found, rho)
+    said = natural(found, middle(found.logits[:, moving], found.factors) if moving.any() else 0.0)
     usual = 1 / float((1 / said.speed[moving]).mean()) if moving.any() else 1.0
     still = usual if settings.still == "rate" else found.factors[-1]
     said = Wanted(np.where(moving, said.speed, still), said.confidence)

@@ -31,6 +31,9 @@ from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch, watche
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f, the mean step in 25ths of a second."""
 
+FAR = (2.2, 8.0)
+"""Of f in some sped-up clips, so that a network knows how what is much faster looks: it is asked about that too."""
+
 SKIPPED = 0.2
 """Largest probability with which a frame is skipped."""
 
@@ -89,12 +92,14 @@ class Drawn:
     seed: of all chance.
     spread: deviation of the logarithm of how large a metre looks.
     codec: whether some clips go through one.
+    far: part of the sped-up clips that are sped up much more.
     """
 
     kinds: Sequence[str]
     seed: int = 0
     spread: float = 0.25
     codec: bool = True
+    far: float = 0.0
 
     def pair(self, number: int, count: int, side: int) -> Pair:
         """See `Source`; square frames."""
@@ -104,8 +109,10 @@ class Drawn:
         )
         begin, skipped = chance.uniform(0, 20), unevenness(chance)
         made = []
-        for take, factors in enumerate((NORMAL, SPED_UP)):
-            step = float(chance.uniform(*factors)) * (1 - skipped) / RATE
+        factors = float(chance.uniform(*NORMAL)), float(chance.uniform(*SPED_UP))
+        is_far, much = chance.random() < self.far, float(np.exp(chance.uniform(*np.log(FAR))))
+        for take, factor in enumerate((factors[0], much if is_far else factors[1])):
+            step = factor * (1 - skipped) / RATE
             times = begin + skipping(count, skipped, chance) * step
             shutter, shake = float(chance.uniform(0, 1)), float(chance.uniform(0, SHAKE))
             clip = given.frames(times, side, shutter=shutter, shake=shake, take=take)
@@ -113,8 +120,8 @@ class Drawn:
         return Pair(*made)
 
     def of(self, kind: str) -> "Drawn":
-        """The same of one kind."""
-        return dataclasses.replace(self, kinds=(kind,))
+        """The same of one kind, none of them far, to be tested."""
+        return dataclasses.replace(self, kinds=(kind,), far=0.0)
 
 
 @dataclass(frozen=True)
@@ -124,11 +131,13 @@ class Filmed:
     videos: paths and durations in seconds, as `lasting` gives them.
     seed: of all chance.
     codec: whether some clips go through one more.
+    far: part of the sped-up clips that are sped up much more, as far as their videos last.
     """
 
     videos: Sequence[tuple[Path, float]]
     seed: int = 0
     codec: bool = True
+    far: float = 0.0
 
     def pair(self, number: int, count: int, side: int) -> Pair:
         """See `Source`; the same stretch for both clips, at 25 frames a second and at 12.5, now and then mirrored.
@@ -138,10 +147,12 @@ class Filmed:
         """
         chance = np.random.default_rng((self.seed, number, 13))
         path, lasts = self.videos[int(chance.integers(len(self.videos)))]
-        begin = float(chance.uniform(0, max(0.0, lasts - needed_s(count))))
         skipped, is_mirrored = unevenness(chance), chance.random() < 0.5
+        is_far, much = chance.random() < self.far, int(chance.integers(3, round(FAR[1]) + 1))
+        fast = min(much, max(2, int(2 * lasts / needed_s(count)))) if is_far else 2
+        begin = float(chance.uniform(0, max(0.0, lasts - needed_s(count) * fast / 2)))
         made = []
-        for step in (1, 2):
+        for step in (1, fast):
             kept = skipping(count, skipped, chance)
             frames = stretch(path, begin, int(kept[-1]) + 2, side, step=step)
             clip = exposed(frames[:, :, ::-1] if is_mirrored else frames, kept, bool(chance.random() < 0.5))

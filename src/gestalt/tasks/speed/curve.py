@@ -105,18 +105,18 @@ def centred(speed: Floats, rate: float, lasts: Floats) -> Floats:
     return speed * float((lasts / speed).sum() / lasts.sum()) * rate
 
 
-def middle(p: Floats, factors: Sequence[float] = FACTORS) -> float:
-    """The rho for which half of all frames, (K, N) as in `wanted`, look normal beyond the middle of the factors.
+def middle(logits: Floats, factors: Sequence[float] = FACTORS) -> float:
+    """The logit that half of all frames, (K, N) of K versions, have reached in the middle of the factors.
 
-    How natural a network finds a video as a whole depends on the video; so what is asked is which of its frames could
-    go faster than its others.
+    How natural a network finds a video as a whole depends on the video. Asked where its logits cross this one, it says
+    which frames of the video could go faster than others.
     """
     x = np.log(np.asarray(factors, np.float64))
-    at = np.clip(np.interp((x[0] + x[-1]) / 2, x, np.arange(len(x))), 0, len(x) - 1)
-    low, share = int(at), at - int(at)
-    sure = falling(p)
-    there = sure[low] * (1 - share) + sure[min(low + 1, len(x) - 1)] * share
-    return float(np.clip(np.median(there), 1e-3, 1 - 1e-3))
+    place = float(np.interp((x[0] + x[-1]) / 2, x, np.arange(len(x))))
+    low, share = int(place), place - int(place)
+    growing = -falling(-logits)
+    there = growing[low] * (1 - share) + growing[min(low + 1, len(x) - 1)] * share
+    return float(np.median(there))
 
 
 def reachable(

@@ -69,7 +69,8 @@ def make(found: Videos, settings: Train, *, seed: int, device: torch.device, run
 def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Tested]]:
     """Pairs of drawn motion to learn from, and the kinds of motion to test."""
     held_out = {kind for family in settings.held_out for kind in FAMILIES[family]}
-    source = Drawn([kind for kind in KINDS if kind not in held_out], seed=seed, spread=settings.spread)
+    kinds = [kind for kind in KINDS if kind not in held_out]
+    source = Drawn(kinds, seed=seed, spread=settings.spread, far=settings.far)
     return source, [Tested(kind, source.of(kind), kind not in held_out) for kind in KINDS]
 
 
@@ -82,13 +83,13 @@ def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[
     groups = [Tested("learned from", Filmed(kept, seed=seed), True)]
     if aside:
         groups.append(Tested("set aside", Filmed(aside, seed=seed), False))
-    return Filmed(kept, seed=seed), groups
+    return Filmed(kept, seed=seed, far=settings.far), groups
 
 
 def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Tested], settings: Train, *, run: NullRun) -> None:
     """How well the classes of every group are told apart, as a table and, on average, as measures."""
     how = {"count": settings.test, "frames": settings.frames, "side": settings.most}
-    threshold = best_threshold(amounts(source, **how))
+    threshold = best_threshold(np.concatenate([amounts(group.source, **how) for group in groups if group.seen]))
     rows: list[tuple[str, bool, float, float, float]] = []
     for group in groups:
         told = training.told_apart(net, group.source, **how)
