@@ -7,7 +7,7 @@ import pytest
 
 from gestalt.tasks.speed.adapt import Plan, planned_times
 from gestalt.tasks.speed.config import Adapt, protected
-from gestalt.tasks.speed.curve import FACTORS, middle
+from gestalt.tasks.speed.curve import FACTORS, limit
 from gestalt.tasks.speed.edl import pieces, timecode
 from gestalt.tasks.speed.scores import Scores
 
@@ -92,9 +92,11 @@ def test_parts() -> None:
     assert protected("0-3:1.6") == (0.0, 3.0, 1.6)
 
 
-def test_the_middle_is_what_half_of_the_frames_have_reached() -> None:
-    logits = np.linspace(-2, 2, 10)[:, None] + np.array([[-1.0, 0.0, 0.5]])
-    assert middle(logits, FACTORS) == pytest.approx(0.0, abs=1e-9)
+def test_the_limit_is_the_networks_own_unless_it_says_the_same_of_all_frames() -> None:
+    rising = np.linspace(-2, 2, 10)[:, None] + np.array([[-1.0, 0.0, 0.5]])
+    assert limit(rising, FACTORS) == 0
+    assert limit(rising + 9, FACTORS) == pytest.approx(9 - 2 + 4 / 9)
+    assert limit(rising - 9, FACTORS) == pytest.approx(-9 + 2 - 4 / 9)
 
 
 def test_pieces_of_a_list_of_edits_have_nearly_one_speed_each() -> None:

@@ -26,7 +26,7 @@ from gestalt.media.video import VideoStream
 from gestalt.media.video_writer import VideoWriter
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed.config import Adapt, protected
-from gestalt.tasks.speed.curve import FACTORS, Bounds, Wanted, middle, planned, reachable
+from gestalt.tasks.speed.curve import FACTORS, Bounds, Wanted, limit, planned, reachable
 from gestalt.tasks.speed.edl import write_edl
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.predict import every_other, look, natural, write_rows
@@ -140,7 +140,7 @@ def planned_times(found: Scores, settings: Adapt) -> Plan:
         ValueError: the rate cannot be reached; the sentence names what can.
     """
     moving = found.moving
-    said = natural(found, middle(found.logits[:, moving], found.factors) if moving.any() else 0.0)
+    said = natural(found, limit(found.logits[:, moving], found.factors) if moving.any() else 0.0)
     usual = 1 / float((1 / said.speed[moving]).mean()) if moving.any() else 1.0
     still = usual if settings.still == "rate" else found.factors[-1]
     said = Wanted(np.where(moving, said.speed, still), said.confidence)

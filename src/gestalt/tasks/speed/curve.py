@@ -29,6 +29,9 @@ Floats = NDArray[np.float64]
 FACTORS: tuple[float, ...] = tuple(1.25**n for n in range(10))
 """Speeds of the versions."""
 
+STEP = 1.25
+"""From the slowest and the fastest version, within which half of the frames go from normal to sped-up."""
+
 LEAST = 0.05
 """Confidence of what the network knows nothing about."""
 
@@ -105,18 +108,17 @@ def centred(speed: Floats, rate: float, lasts: Floats) -> Floats:
     return speed * float((lasts / speed).sum() / lasts.sum()) * rate
 
 
-def middle(logits: Floats, factors: Sequence[float] = FACTORS) -> float:
-    """The logit that half of all frames, (K, N) of K versions, have reached in the middle of the factors.
+def limit(logits: Floats, factors: Sequence[float] = FACTORS) -> float:
+    """The logit from which on frames of a video, (K, N) of K versions, are called sped-up.
 
-    How natural a network finds a video as a whole depends on the video. Asked where its logits cross this one, it says
-    which frames of the video could go faster than others.
+    It is 0, unless the network finds half of the frames sped-up in all versions, or normal in all: how natural it finds
+    a video as a whole depends on the video. Then it is what half of the frames have reached a step (`STEP`) from that
+    end, so that it tells which of them could go faster than the others.
     """
     x = np.log(np.asarray(factors, np.float64))
-    place = float(np.interp((x[0] + x[-1]) / 2, x, np.arange(len(x))))
-    low, share = int(place), place - int(place)
-    growing = -falling(-logits)
-    there = growing[low] * (1 - share) + growing[min(low + 1, len(x) - 1)] * share
-    return float(np.median(there))
+    usual = np.median(-falling(-logits), axis=1)
+    slow, fast = np.interp([x[0] + np.log(STEP), x[-1] - np.log(STEP)], x, usual)
+    return float(np.clip(0.0, slow, max(slow, fast)))
 
 
 def reachable(

@@ -131,16 +131,16 @@ def told(footage: Footage, path: AnyPath, run: NullRun) -> Iterator[Frame]:
         yield frame
 
 
-def natural(found: Scores, limit: float = 0.0) -> Wanted:
+def natural(found: Scores, sped_up: float = 0.0) -> Wanted:
     """Up to which speed every frame looks normal; what stands still, or was seen at one speed alone, tells nothing.
 
     Args:
         found: of the video.
-        limit: the logit from which on a frame is called sped-up.
+        sped_up: the logit from which on a frame is called that.
     """
     if len(found.factors) < 2:
         return Wanted(np.ones(len(found.moving)), np.full(len(found.moving), LEAST))
-    said = wanted(1 / (1 + np.exp(found.logits - limit)), 0.5, found.factors)
+    said = wanted(1 / (1 + np.exp(found.logits - sped_up)), 0.5, found.factors)
     return said._replace(confidence=np.where(found.moving, said.confidence, LEAST))
 
 
