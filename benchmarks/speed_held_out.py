@@ -1,6 +1,6 @@
 """Is a kind of motion that was never seen told apart by its speed? One family of drawn motion held out at a time.
 
-    uv run python benchmarks/speed_held_out.py --keep FOLDER [--steps 6000] [--seeds 0 1]
+    uv run python benchmarks/speed_held_out.py --keep FOLDER [--steps 3500] [--seeds 0 1]
 
 One network for each family and seed, trained with metres of usual spread, is tested with those of others. Each
 training leaves FOLDER/<family>_<seed>.pt and lines in FOLDER/held_out.jsonl; what is there is not done
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, required=True)
     parser.add_argument("--families", nargs="+", default=[*FAMILIES, "none"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     asked.keep.mkdir(parents=True, exist_ok=True)

@@ -312,7 +312,7 @@ def anomaly_test(preset: str) -> anomaly.Test:
 def speed_train(preset: str) -> speed.Train:
     """Settings of learning to tell normal from sped-up.
 
-    fast   the default: the small network on clips of 24 frames of 32 to 48 px, some half an hour on two cores.
+    fast   the default: the small network on clips of 24 frames of 32 to 48 px, some twenty minutes on two cores.
     tiny   for tests: two steps.
     paper  S3D-G on clips of 64 to 336 px, as published; optimiser and steps are ours, theirs are not known. For GPUs.
 

@@ -26,7 +26,7 @@ class Train:
     most: int = 48
     """Shorter side of the largest clips, in pixels; each batch has one size between them."""
 
-    steps: int = 6000
+    steps: int = 4000
     """Optimiser steps."""
 
     pairs: int = 8
