@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
+from answers import elsewhere
 from gestalt import cli
 from gestalt.tasks.speed import finetune
 from speed_actions import film, ucf
@@ -18,12 +17,7 @@ TINY = ("--preset", "tiny", "--threads", "1", "--quiet", "--device", "cpu")
 KINDS = ("flag", "bounce", "gait", "rope")
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["elsewhere"]  # fixture
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,18 @@ def inside(settings: object, *names: str) -> None:
             raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, got {value}")
 
 
+def below_one(settings: object, *names: str) -> None:
+    """See that some settings are 0 or more and below 1.
+
+    Raises:
+        ValueError: one sentence naming the setting as a flag.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must lie between 0 and 1, without 1, got {value}")
+
+
 def wanted_size(size: int | str) -> int | tuple[int, int]:
     """What `--size` asks for: a longest side, or (height, width).
 

@@ -15,11 +15,12 @@ Gradients are not part of a state: a step starts by clearing them.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pickle
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,28 @@ def read_weights(path: Path, device: str | torch.device = "cpu") -> tuple[dict[s
         raise ValueError(f"no such weight file: {path}") from None
     except (safetensors.SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise ValueError(f"{path} is not a weight file of gestalt: {error}") from error
+
+
+@contextlib.contextmanager
+def fitting(source: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Say in one sentence that weights are another version's, if the block cannot make anything of them.
+
+    Args:
+        source: The weight file or its run.
+        config: From its header.
+
+    Raises:
+        ValueError: If the block raised what missing or misshapen settings and tensors raise.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the weights in {source} were written by gestalt {config.get('gestalt')} and do not fit this version, "
+            f"{record.VERSION}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        ) from error
 
 
 def _outline(value: Any, where: str, outline: dict[str, str], originals: dict[str, weakref.ref[Tensor]]) -> None:

@@ -11,7 +11,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,31 @@ def read(folder: Path) -> dict[str, Any]:
     if not (isinstance(record, dict) and {"gestalt", "command", "status"} <= record.keys()):
         raise ValueError(f"{folder / NAME} was not written by gestalt")
     return record
+
+
+def finished(
+    folder: Path, commands: Sequence[str], *, lacks: str, expected: str, engines: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the run.json of a finished run of some commands.
+
+    Args:
+        folder: Of the run.
+        commands: Noun and verb of each that will do.
+        lacks: What a run of any other command does not hold.
+        expected: A command line that makes one.
+        engines: Those that will do; without any, all.
+
+    Raises:
+        ValueError: If it is another command's, not finished, or no run.
+    """
+    content = read(folder)
+    engine = content.get("engine", "")
+    if content["command"] not in commands or (engines and engine not in engines):
+        made = " ".join(part for part in (content["command"], engine if engines else "") if part)
+        raise ValueError(f"{folder} was made by '{made}' and holds no {lacks}; expected a run of: {expected}")
+    if content["status"] != "done":
+        raise ValueError(f"{folder} is not finished; go on with: gestalt resume {folder}")
+    return content
 
 
 def plan_of(record: Mapping[str, Any]) -> Plan:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import at_least, inside
+from gestalt.settings import at_least, below_one, inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +147,7 @@ class Pair:
         inside(self, "ratio")
         if self.width > self.widest:
             raise ValueError(f"--width {self.width} is above --widest {self.widest}: raise that too")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
+        below_one(self, "average")
         inside(self, "lr_g", "lr_d")
 
 

@@ -152,24 +152,12 @@ def load(run: Path, device: torch.device | str) -> Trained:
     Raises:
         ValueError: it is no run of the pair network, or its files are missing, damaged or of another version.
     """
-    content = record.read(run)
-    if content.get("engine") != "pair" or content["command"] not in ("analogy make", "analogy video"):
-        made = " ".join(part for part in (content["command"], content.get("engine")) if part)
-        raise ValueError(
-            f"{run} was made by '{made}' and holds no trained pair; "
-            "expected a run of: gestalt analogy make A B --engine pair (or of analogy video)"
-        )
-    if content["status"] != "done":
-        raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")
+    expected = "gestalt analogy make A B --engine pair (or of analogy video)"
+    record.finished(run, ("analogy make", "analogy video"), engines=("pair",), lacks="trained pair", expected=expected)
     tensors, config = checkpoint.read_weights(run / "weights" / "pair.safetensors", device)
-    try:
+    with checkpoint.fitting(run, config):
         settings = Pair(**config["settings"])
         chains = [Chain.restore(tensors, name, settings.plain, BORDERS[settings.layout]) for name in ("a", "b")]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "
-            f"{record.VERSION}: {error}"
-        ) from error
     a, b = (image.read(run / "outputs" / f"{name}.png").to(device) for name in ("a", "b"))
     return Trained(settings, a, b, *chains)
 

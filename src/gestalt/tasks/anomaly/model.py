@@ -137,24 +137,14 @@ def load(run: Path, device: torch.device | str) -> Model:
     Raises:
         ValueError: it is no run of `anomaly fit`, or its files are missing, damaged or of another version.
     """
-    content = record.read(run)
-    if content["command"] != "anomaly fit":
-        raise ValueError(
-            f"{run} was made by '{content['command']}' and holds no model of good pictures; expected a run of: "
-            "gestalt anomaly fit GOOD"
-        )
-    if content["status"] != "done":
-        raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")
+    content = record.finished(
+        run, ("anomaly fit",), lacks="model of good pictures", expected="gestalt anomaly fit GOOD"
+    )
     saved, config = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
-    try:
+    with checkpoint.fitting(run, config):
         value, usual, false_alarms, is_calibrated, scale = saved["threshold"].tolist()
         height, width = saved["size"].tolist()
         scorer = restored(saved, content["engine"], config["settings"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "
-            f"{record.VERSION}: {error}"
-        ) from error
     threshold = Threshold(value, usual, false_alarms, bool(is_calibrated), scale)
     return Model(scorer, threshold, torch.device(device), (height, width))
 

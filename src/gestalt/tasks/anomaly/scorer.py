@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -38,12 +39,12 @@ class Scorer(Protocol):
         ...
 
 
-class FromTensors:
+class FromTensors(ABC):
     """A scorer whose judgement stays tensors until it is asked for, so that it can be part of an exported graph."""
 
+    @abstractmethod
     def judged(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Score, (), and map, (1, 1, H, W), of (1, 3, H, W) in [-1, 1]."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def judge(self, image: Tensor) -> Judged:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import absolute, at_least, inside, wanted_size
+from gestalt.settings import absolute, at_least, below_one, inside, wanted_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,8 +255,7 @@ class SinGan(Measured):
         at_least(self, 1, *wholes)
         at_least(self, 0, "begin_s", "take", "alpha", "plateau")
         inside(self, "ratio", "time_ratio", "lr")
-        if not 0 <= self.average < 1:
-            raise ValueError(f"--average must lie between 0 and 1, without 1, got {self.average}")
+        below_one(self, "average")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,30 +55,19 @@ def load(run: Path, device: torch.device | str) -> Trained:
     Raises:
         ValueError: it is no run that trained a model, or its files are missing, damaged or of another version.
     """
-    content = record.read(run)
-    engine = content.get("engine", "")
-    if content["command"] != "generate make" or engine not in ("vaegan", "singan"):
-        made = " ".join(part for part in (content["command"], engine) if part)
-        raise ValueError(
-            f"{run} was made by '{made}' and holds no trained model; "
-            "expected a run of: gestalt generate make X --engine vaegan (or singan)"
-        )
-    if content["status"] != "done":
-        raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")
+    expected = "gestalt generate make X --engine vaegan (or singan)"
+    content = record.finished(
+        run, ("generate make",), engines=("vaegan", "singan"), lacks="trained model", expected=expected
+    )
     tensors, config = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
-    try:
-        if engine == "vaegan":
+    with checkpoint.fitting(run, config):
+        if content["engine"] == "vaegan":
             settings = VaeGan(**config["settings"])
             model = PatchVaeGan.restore(tensors, settings, torch.device(device))
         else:
             settings = SinGan(**config["settings"])
             model = SinGanModel.restore(tensors, settings, torch.device(device))
         source, rate = tensors["input"].float() / 127.5 - 1, float(tensors["rate"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"the weights in {run} were written by gestalt {config.get('gestalt')} and do not fit this version, "
-            f"{record.VERSION}: {error}"
-        ) from error
     return Trained(settings, source, rate, model)
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from gestalt.settings import absolute, at_least, inside
+from gestalt.settings import absolute, at_least, below_one, inside
 
 FAMILIES = ("swinging", "ballistic", "cyclic")
 
@@ -78,9 +78,7 @@ class Train:
         inside(self, "lr", "average")
         if self.most < self.least:
             raise ValueError(f"--most {self.most} is below --least {self.least}: raise it")
-        for name in ("warm_up", "aside", "far"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"--{name.replace('_', '-')} must be 0 or more and below 1, got {getattr(self, name)}")
+        below_one(self, "warm_up", "aside", "far")
         if set(self.held_out) == set(FAMILIES):
             raise ValueError("--held-out leaves nothing to train on: name one or two families")
 
@@ -281,8 +279,7 @@ class Finetune:
         at_least(self, 32 if self.trunk == "s3dg" else 16, "side")
         at_least(self, 0, "decay")
         inside(self, "lr")
-        if not 0 <= self.warm_up < 1:
-            raise ValueError(f"--warm-up must be 0 or more and below 1, got {self.warm_up}")
+        below_one(self, "warm_up")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,14 +37,7 @@ def load(run: Path, device: torch.device | str) -> Model:
     Raises:
         ValueError: it is no run of `speed train`, or its files are missing, damaged or of another version.
     """
-    content = record.read(run)
-    if content["command"] != "speed train":
-        raise ValueError(
-            f"{run} was made by '{content['command']}' and holds no network that judges speed; expected a run of: "
-            "gestalt speed train"
-        )
-    if content["status"] != "done":
-        raise ValueError(f"{run} is not finished; go on with: gestalt resume {run}")
+    record.finished(run, ("speed train",), lacks="network that judges speed", expected="gestalt speed train")
     return read(run / "weights" / "speednet.safetensors", device)
 
 
@@ -70,14 +63,9 @@ def read(path: Path, device: torch.device | str) -> Model:
         ValueError: it is none, or of another version.
     """
     saved, config = checkpoint.read_weights(path, device)
-    try:
+    with checkpoint.fitting(path, config):
         known = {field.name for field in dataclasses.fields(Train)}
         settings = Train(**{name: value for name, value in config["settings"].items() if name in known})
         net = SpeedNet(settings.trunk, torch.Generator().manual_seed(0))
         net.load_state_dict(saved)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} was written by gestalt {config.get('gestalt')} and does not fit this version, {record.VERSION}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
     return Model(net.to(device).requires_grad_(False).eval(), settings)
