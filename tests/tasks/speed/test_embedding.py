@@ -10,8 +10,9 @@ from torchvision.models.video import s3d
 
 from gestalt.nn.s3d import S3DG
 from gestalt.tasks.speed import model
+from gestalt.tasks.speed.clips import as_input
 from gestalt.tasks.speed.config import Train
-from gestalt.tasks.speed.embedding import as_input, embed, starting_weights, windows, windows_of
+from gestalt.tasks.speed.embedding import embed, starting_weights, windows, windows_of
 from gestalt.tasks.speed.footage import Frame
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.nulls import colours

@@ -104,7 +104,9 @@ def test_averages_are_of_what_is_there() -> None:
     np.testing.assert_allclose(found, by_hand)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (20, 90), (40, 33)])
-def test_small_frames_are_enlarged(net: SpeedNet, size: tuple[int, int]) -> None:
-    clip = as_clip([np.zeros((*size, 3), np.uint8)] * 2, net)
-    assert clip.shape == (1, 3, 2, max(size[0], LEAST), max(size[1], LEAST))
+@pytest.mark.parametrize(
+    ("size", "seen"), [((1, 1), (32, 32)), ((20, 50), (32, 80)), ((40, 33), (40, 33)), ((1, 500), (32, 500))]
+)
+def test_small_frames_are_enlarged(net: SpeedNet, size: tuple[int, int], seen: tuple[int, int]) -> None:
+    assert as_clip([np.zeros((*size, 3), np.uint8)] * 2, net).shape == (1, 3, 2, *seen)
+    assert LEAST == 32

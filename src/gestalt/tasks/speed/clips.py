@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gestalt.drawn.motion import scene
 from gestalt.media import video
 from gestalt.media.atomic import quoted
 from gestalt.media.recode import recoded
-from gestalt.tasks.speed.footage import RATE, SLOWEST, duration, stretch, watched
+from gestalt.ops.resize import resize
+from gestalt.tasks.speed.footage import LONGEST, RATE, SLOWEST, duration, stretch, watched
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f, the mean step in 25ths of a second."""
@@ -62,6 +65,19 @@ class Source(Protocol):
     def pair(self, number: int, count: int, side: int) -> Pair:
         """The pair of a number, always the same one; of `count` frames whose shorter side is `side` pixels."""
         ...
+
+
+def as_input(clip: Clip, least: int) -> Tensor:
+    """(T, H, W, 3) uint8 -> (1, 3, T, H, W) in [-1, 1], enlarged until its shorter side has `least` pixels.
+
+    The longer side is enlarged no further than to `LONGEST` times that: of a strip a network would see nothing anyway.
+    """
+    x = torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
+    short = min(x.shape[3:])
+    if short < least:
+        size = (max(n, least, min(round(n * least / short), LONGEST * least)) for n in x.shape[3:])
+        x = resize(x, (x.shape[2], *size)).clamp_(-1, 1)
+    return x
 
 
 def skipping(count: int, skipped: float, chance: np.random.Generator) -> NDArray[np.int64]:
@@ -187,8 +203,8 @@ def lasting(paths: Sequence[Path], count: int) -> tuple[list[tuple[Path, float]]
     for path in paths:
         try:
             info = video.probe(path)
-            lasts, rate = duration(info), info.rate
-            if not lasts or rate is None:  # as of animations
+            lasts, rate = duration(path, info), info.rate
+            if rate is None:  # as of animations
                 shown, lasts = watched(path)
                 rate = shown / lasts
             if rate < SLOWEST:

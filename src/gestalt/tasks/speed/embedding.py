@@ -19,9 +19,8 @@ from torch import Generator, Tensor
 from gestalt.media.atomic import AnyPath
 from gestalt.nn.s3d import S3DG
 from gestalt.nn.weights import read_tensors
-from gestalt.ops.resize import resize
 from gestalt.tasks.speed import footage, model
-from gestalt.tasks.speed.clips import Clip
+from gestalt.tasks.speed.clips import Clip, as_input
 from gestalt.tasks.speed.footage import RATE, Frame
 from gestalt.tasks.speed.speednet import SpeedNet
 
@@ -69,16 +68,6 @@ def starting_weights(begin_from: str, trunk: Literal["auto", "small", "s3dg"], g
             f"speed train --trunk {trunk}, or random"
         )
     return net
-
-
-def as_input(clip: Clip, side: int) -> Tensor:
-    """(T, H, W, 3) uint8 -> (1, 3, T, H, W) in [-1, 1]; what is smaller than `side` pixels is enlarged to it."""
-    x = torch.from_numpy(clip).permute(3, 0, 1, 2)[None].float().div_(127.5).sub_(1)
-    short = min(x.shape[3:])
-    if short < side:
-        size = (max(side, round(n * side / short)) for n in x.shape[3:])
-        x = resize(x, (x.shape[2], *size)).clamp_(-1, 1)
-    return x
 
 
 def padded(clip: Clip, count: int) -> Clip:

@@ -29,9 +29,9 @@ from gestalt.media import video
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed import action_tables
 from gestalt.tasks.speed.actions import Actions, Labelled
-from gestalt.tasks.speed.clips import Clip
+from gestalt.tasks.speed.clips import Clip, as_input
 from gestalt.tasks.speed.config import Finetune
-from gestalt.tasks.speed.embedding import as_input, padded
+from gestalt.tasks.speed.embedding import padded
 from gestalt.tasks.speed.footage import RATE, duration, stretch
 from gestalt.tasks.speed.nulls import colours
 from gestalt.tasks.speed.speednet import SpeedNet
@@ -202,7 +202,7 @@ def last_begin(path: Path, count: int) -> float:
     Raises:
         ValueError: the video cannot be read.
     """
-    return max(0.0, duration(video.probe(path)) - (count + 1) / RATE)
+    return max(0.0, duration(path, video.probe(path)) - (count + 1) / RATE)
 
 
 def ask(model: Recogniser, found: Actions, settings: Finetune, *, run: NullRun = NullRun()) -> Asked:

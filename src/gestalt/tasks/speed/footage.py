@@ -6,7 +6,7 @@ constant the step is a whole number of frames, so that motion stays even, and X 
 frames a second are looked at at X = 5/6, 5/3, 5/2 and so on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -67,9 +67,13 @@ def long_side(info: video.VideoInfo, side: int) -> int:
     return max(1, round(side * min(LONGEST, long / short)))
 
 
-def duration(info: video.VideoInfo) -> float:
-    """How long a video lasts, in seconds; 0 where nothing says it."""
-    return info.duration_s or (info.frames or 0) / float(info.rate or RATE)
+def duration(path: AnyPath, info: video.VideoInfo) -> float:
+    """How long a video lasts, in seconds; where nothing says it, found by reading all of it.
+
+    Raises:
+        ValueError: as `VideoStream`.
+    """
+    return info.duration_s or (info.frames or 0) / float(info.rate or RATE) or watched(path)[1]
 
 
 def watched(path: AnyPath) -> tuple[int, float]:
@@ -146,20 +150,27 @@ def even_step(step: float, info: video.VideoInfo) -> float:
 
 def taken(given: Iterator[Frame], step: float) -> Iterator[Frame]:
     """Those frames nearest to every `step` seconds from the first on."""
-    before: Frame | None = None
-    ticks = Ticks(step)
+    ticks: Ticks | None = None
     cut = False
-    for frame in given:
-        if before is None:
-            ticks = Ticks(step, frame.time)
-        elif ticks.takes(before.time, frame.time):
-            yield before._replace(cut=cut or before.cut)
+    for frame, following in with_following(given, step):
+        ticks = ticks or Ticks(step, frame.time)
+        cut = cut or frame.cut
+        if ticks.takes(frame.time, following):
+            yield frame._replace(cut=cut)
             cut = False
-        else:
-            cut = cut or before.cut
+
+
+def with_following(given: Iterable[Frame], least: float = 1 / RATE) -> Iterator[tuple[Frame, float]]:
+    """Every frame and when the next one comes; the last one lasts as long as the one before, and `least` at least."""
+    before: Frame | None = None
+    lasts = 0.0
+    for frame in given:
+        if before is not None:
+            yield before, frame.time
+            lasts = frame.time - before.time
         before = frame
-    if before is not None and ticks.takes(before.time, before.time + step):
-        yield before._replace(cut=cut or before.cut)
+    if before is not None:
+        yield before, before.time + max(lasts, least)
 
 
 # -- shots -------------------------------------------------------------------------------------------------

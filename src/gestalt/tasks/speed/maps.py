@@ -30,10 +30,10 @@ from gestalt.media.video import VideoStream
 from gestalt.media.video_writer import VideoWriter
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed.config import Map
-from gestalt.tasks.speed.footage import Footage, Frame
+from gestalt.tasks.speed.footage import Footage, Frame, with_following
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.predict import told
-from gestalt.tasks.speed.scores import PLACE, STILL, Version, averaged, even_factors
+from gestalt.tasks.speed.scores import PLACE, STILL, Version, averaged, even_factors, show
 from gestalt.tasks.speed.speednet import SpeedNet
 
 FASTER = (1.25**2, 1.25**3, 1.25**4)
@@ -132,27 +132,16 @@ def looked(given: Iterable[Frame], net: SpeedNet, settings: Map, factors: Sequen
 
     versions = [Version(net, factor, ask) for factor in factors]
     changes = Version(net, 1.0, ask_change)
-    before, last = None, 0.0
-    for frame in given:
-        if before is not None:
-            _offer(before, frame.time, (*versions, changes))
-            last = frame.time - before.time
-        before = frame
-    assert before is not None, "a video without frames is refused"
-    _offer(before, before.time + max(last, 0.04), (*versions, changes))
+    end = 0.0
+    for frame, following in with_following(given):
+        show(frame, following, (*versions, changes))
+        end = frame.time
     for version in (*versions, changes):
         version.cut()
-    times = np.arange(0, before.time + STEP_S / 2, STEP_S)
+    times = np.arange(0, end + STEP_S / 2, STEP_S)
     logits = np.mean([binned(version, times) for version in versions], 0)
     slowed = 1 / (1 + np.exp(_averaged(logits)))
     return Maps(times, slowed.astype(np.float32), _averaged(binned(changes, times)) > 2 * STILL)
-
-
-def _offer(frame: Frame, following: float, versions: Sequence[Version]) -> None:
-    for version in versions:
-        if frame.cut:
-            version.cut()
-        version.offer(frame, following)
 
 
 def binned(version: Version, times: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -143,7 +143,7 @@ def within(query: Item, net: SpeedNet, settings: Retrieve) -> Found:
             times.append(window.time)
             near.append(float(embed(net, window.clip, settings.side) @ asked))
     except ValueError as error:
-        if times or footage.duration(video.probe(path)) > stop + 1 / RATE:
+        if times or footage.duration(path, video.probe(path)) > stop + 1 / RATE:
             raise
         raise ValueError(
             f"nothing in {path} comes after the query, which ends at {stop:g} s: end it earlier"
@@ -283,7 +283,7 @@ def across(
 
 def left(query: Item, settings: Retrieve) -> float:
     """How long a query is that goes on to the end of its video, in seconds."""
-    return max(0.0, footage.duration(video.probe(query.path)) - settings.start_s)
+    return max(0.0, footage.duration(query.path, video.probe(query.path)) - settings.start_s)
 
 
 def left_out(path: Path, error: ValueError, run: NullRun) -> str:
@@ -351,6 +351,6 @@ def sheet(found: Found, settings: Retrieve) -> Tensor:
 def frame_at(path: Path, time: float) -> Tensor:
     """The frame of a video nearest after a moment, or its last one, (1, 3, h, w) in [-1, 1]."""
     info = video.probe(path)
-    last = max(0.0, footage.duration(info) - 2 / float(info.rate or RATE))
+    last = max(0.0, footage.duration(path, info) - 2 / float(info.rate or RATE))
     block = next(iter(video.VideoStream(path, block=1, size=CELL, start_s=min(time, last))))
     return from_uint8(block.frames[0])

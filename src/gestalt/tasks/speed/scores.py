@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from gestalt.media.video_info import VideoInfo
-from gestalt.tasks.speed.footage import RATE, Frame, Ticks, even_step
+from gestalt.tasks.speed.clips import as_input
+from gestalt.tasks.speed.footage import RATE, Frame, Ticks, even_step, with_following
 from gestalt.tasks.speed.speednet import SpeedNet
 
 Floats = NDArray[np.float64]
@@ -146,32 +145,18 @@ def score(
     shots: list[int] = []
     changed: list[float] = []  # of the frames that the first version has
     changed_at: list[float] = []
-    before: Frame | None = None
     seen: NDArray[np.uint8] | None = None
-
-    def offer(frame: Frame, following: float) -> None:
-        nonlocal seen
+    for frame, following in with_following(given):
         times.append(frame.time)
         shots.append((shots[-1] if shots else 0) + frame.cut)
-        if frame.cut:
-            seen = None
-            for version in versions:
-                version.cut()
-        for n, version in enumerate(versions):
-            if version.offer(frame, following) and n == 0:
-                if seen is not None:
-                    changed_at.append(frame.time)
-                    changed.append(change(seen, frame.pixels))
-                seen = frame.pixels
-
-    for frame in given:
-        if before is not None:
-            offer(before, frame.time)
-        before = frame
-    if before is None:
+        seen = None if frame.cut else seen
+        if show(frame, following, versions)[0]:
+            if seen is not None:
+                changed_at.append(frame.time)
+                changed.append(change(seen, frame.pixels))
+            seen = frame.pixels
+    if not times:
         raise ValueError("there is no frame to look at")
-    lasts = times[-1] - times[-2] if len(times) > 1 else before.time - times[-1] if times else 1 / RATE
-    offer(before, before.time + max(lasts, 1 / RATE))
     for version in versions:
         version.cut()
     at, of = np.array(times), np.array(shots)
@@ -198,14 +183,17 @@ def score(
     )
 
 
+def show(frame: Frame, following: float, versions: Sequence[Version]) -> list[bool]:
+    """Show every version a frame, knowing when the next one comes; say which of them take it."""
+    if frame.cut:
+        for version in versions:
+            version.cut()
+    return [version.offer(frame, following) for version in versions]
+
+
 def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> Tensor:
-    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is; sides below `LEAST` are enlarged to it."""
-    levels = torch.from_numpy(np.stack(frames)).to(net.bias.device)
-    clip = levels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    height, width = clip.shape[2:]
-    if min(height, width) < LEAST:
-        clip = F.interpolate(clip, (max(height, LEAST), max(width, LEAST)), mode="bilinear", align_corners=False)
-    return clip.movedim(0, 1)[None]
+    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is, with sides of `LEAST` pixels at least."""
+    return as_input(np.stack(frames), LEAST).to(net.bias.device)
 
 
 def even_factors(factors: Sequence[float], info: VideoInfo) -> tuple[float, ...]:

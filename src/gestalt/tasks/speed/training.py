@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gestalt.run.service import NullRun
-from gestalt.tasks.speed.clips import Pair, Source
+from gestalt.tasks.speed.clips import Pair, Source, as_input
 from gestalt.tasks.speed.config import Train
 from gestalt.tasks.speed.speednet import SpeedNet
 
@@ -163,8 +163,7 @@ def batch(pairs: Sequence[Pair]) -> Batch:
     cut = [
         clip[:, (clip.shape[1] - height) // 2 :, (clip.shape[2] - width) // 2 :][:, :height, :width] for clip in clips
     ]
-    levels = torch.from_numpy(np.stack(cut)).permute(0, 4, 1, 2, 3)
-    return Batch(levels.float().div_(127.5).sub_(1), torch.tensor([0.0, 1.0]).repeat(len(pairs)))
+    return Batch(torch.cat([as_input(clip, 1) for clip in cut]), torch.tensor([0.0, 1.0]).repeat(len(pairs)))
 
 
 def schedule(step: int, steps: int, warm_up: float) -> float:
