@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gestalt.tasks.speed.curve import FACTORS, LEAST, Bounds, Wanted, centred, falling, planned, wanted
+from gestalt.tasks.speed.curve import FACTORS, UNSURE, Bounds, Wanted, centred, falling, planned, wanted
 
 
 def pooled(p: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_the_crossing_is_interpolated_in_log_speed() -> None:
     always, never = np.ones((10, 1)), np.zeros((10, 1))
     assert wanted(always, 0.5).speed == pytest.approx([FACTORS[-1]])
     assert wanted(never, 0.5).speed == pytest.approx([1.0])
-    assert wanted(always, 0.5).confidence == pytest.approx([LEAST])
+    assert wanted(always, 0.5).confidence == pytest.approx([UNSURE])
 
 
 def test_a_clear_crossing_is_trusted_more() -> None:

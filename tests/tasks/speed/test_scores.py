@@ -8,7 +8,7 @@ import torch
 
 from gestalt.drawn.motion import scene
 from gestalt.tasks.speed.footage import Frame
-from gestalt.tasks.speed.scores import LEAST, Version, as_clip, averaged, score
+from gestalt.tasks.speed.scores import LEAST_SIDE, Version, as_clip, averaged, score
 from gestalt.tasks.speed.speednet import SpeedNet
 
 
@@ -51,7 +51,7 @@ def test_the_same_scene_is_told_the_same_at_any_frame_rate(net: SpeedNet, rate: 
 def test_memory_does_not_grow_with_the_video(net: SpeedNet) -> None:
     version = Version(net, 1.0)
     for n in range(500):
-        version.offer(Frame(np.zeros((LEAST, LEAST, 3), np.uint8), n / 25, False), (n + 1) / 25)
+        version.offer(Frame(np.zeros((LEAST_SIDE, LEAST_SIDE, 3), np.uint8), n / 25, False), (n + 1) / 25)
         assert len(version._frames) <= net.piece
     version.cut()
     assert len(version.said[0]) == 500
@@ -109,4 +109,4 @@ def test_averages_are_of_what_is_there() -> None:
 )
 def test_small_frames_are_enlarged(net: SpeedNet, size: tuple[int, int], seen: tuple[int, int]) -> None:
     assert as_clip([np.zeros((*size, 3), np.uint8)] * 2, net).shape == (1, 3, 2, *seen)
-    assert LEAST == 32
+    assert LEAST_SIDE == 32

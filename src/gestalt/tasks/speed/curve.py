@@ -32,7 +32,7 @@ FACTORS: tuple[float, ...] = tuple(1.25**n for n in range(10))
 STEP = 1.25
 """From the slowest and the fastest version, within which half of the frames go from normal to sped-up."""
 
-LEAST = 0.05
+UNSURE = 0.05
 """Confidence of what the network knows nothing about."""
 
 
@@ -40,7 +40,7 @@ class Wanted(NamedTuple):
     """What the network says of every source frame, both (N,).
 
     speed: V, up to which it looks normal, from the slowest version to the fastest.
-    confidence: from `LEAST` to 1.
+    confidence: from `UNSURE` to 1.
     """
 
     speed: Floats
@@ -97,7 +97,7 @@ def wanted(p: Floats, rho: float, factors: Sequence[float] = FACTORS) -> Wanted:
     speed = np.exp(x[low] + np.clip(share, 0, 1) * (x[high] - x[low]))
     # What falls from 1 to 0 within two versions around the crossing is certain.
     before, after = np.clip(low - 1, 0, None), np.clip(high + 1, None, len(x) - 1)
-    return Wanted(speed, np.clip(sure[before, n] - sure[after, n], LEAST, 1))
+    return Wanted(speed, np.clip(sure[before, n] - sure[after, n], UNSURE, 1))
 
 
 def centred(speed: Floats, rate: float, lasts: Floats) -> Floats:

@@ -22,7 +22,7 @@ from gestalt.media.atomic import AnyPath, quoted
 from gestalt.media.plot import Line, plot
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed.config import Predict
-from gestalt.tasks.speed.curve import FACTORS, LEAST, Wanted, wanted
+from gestalt.tasks.speed.curve import FACTORS, UNSURE, Wanted, wanted
 from gestalt.tasks.speed.footage import SLOWEST, Footage, Frame
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.scores import Scores, even_factors, score
@@ -139,9 +139,9 @@ def natural(found: Scores, sped_up: float = 0.0) -> Wanted:
         sped_up: the logit from which on a frame is called that.
     """
     if len(found.factors) < 2:
-        return Wanted(np.ones(len(found.moving)), np.full(len(found.moving), LEAST))
+        return Wanted(np.ones(len(found.moving)), np.full(len(found.moving), UNSURE))
     said = wanted(1 / (1 + np.exp(found.logits - sped_up)), 0.5, found.factors)
-    return said._replace(confidence=np.where(found.moving, said.confidence, LEAST))
+    return said._replace(confidence=np.where(found.moving, said.confidence, UNSURE))
 
 
 def every_other(found: Scores) -> list[tuple[float, float]]:

@@ -28,7 +28,7 @@ FEWEST = 4
 """Frames of a shot in a version from which on the network is asked about it, and over which its answers are averaged at
 least."""
 
-LEAST = 32
+LEAST_SIDE = 32
 """Pixels that a side has at least when the network sees it, since S3D-G halves it five times."""
 
 STILL = 2.5
@@ -192,8 +192,8 @@ def show(frame: Frame, following: float, versions: Sequence[Version]) -> list[bo
 
 
 def as_clip(frames: Sequence[NDArray[np.uint8]], net: SpeedNet) -> Tensor:
-    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is, with sides of `LEAST` pixels at least."""
-    return as_input(np.stack(frames), LEAST).to(net.bias.device)
+    """Frames (H, W, 3) as (1, 3, T, H, W) in [-1, 1] where the network is, sides of `LEAST_SIDE` pixels at least."""
+    return as_input(np.stack(frames), LEAST_SIDE).to(net.bias.device)
 
 
 def even_factors(factors: Sequence[float], info: VideoInfo) -> tuple[float, ...]:
