@@ -377,6 +377,17 @@ def test_a_part_may_be_protected_less(clip: Path) -> None:
     assert speed[(at >= 2) & (at < 2.5 - 1e-6)] == pytest.approx(1, abs=1e-4)
 
 
+def test_a_part_that_goes_below_the_slowest_is_said(clip: Path) -> None:
+    argv = ("speed", "adapt", clip, "out.mp4", "--protect", ".5-1", "--slowest", "1.5", *TINY, "--out", "run")
+    code, _, err = answer(*argv)
+    assert code == 0
+    assert "--protect .5-1 plays at 1, though --slowest is 1.5" in err
+    found = columns(Path("run/outputs/curve.csv"))
+    inside = (found["time_s"] > 0.47) & (found["time_s"] < 1 - 1e-6)  # the frame at .48 is in part
+    assert found["speed"][inside] == pytest.approx(1, abs=1e-4)
+    assert found["speed"][~inside].min() >= 1.5 - 1e-4
+
+
 def test_without_adaptivity_it_is_uniform(clip: Path) -> None:
     assert answer("speed", "adapt", clip, "out.mp4", "--adaptivity", "0", *QUIET, "--out", "run")[::2] == (0, "")
     assert columns(Path("run/outputs/curve.csv"))["speed"] == pytest.approx(2, abs=1e-4)

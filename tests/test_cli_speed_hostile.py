@@ -198,7 +198,7 @@ def test_what_cannot_be_adapted_is_known_before_anything_is_made(given: Path, tm
         ("out.mp4", ("--rate", "0.9"), "with speeds from 1 to 8"),
         ("out.mp4", ("--rate", "nan"), "--rate"),
         ("out.mp4", ("--protect", "0-2.9"), "from 1 to 1.03 can"),
-        ("out.mp4", ("--protect", "0-3"), "from 1 to 1 can"),
+        ("out.mp4", ("--protect", "0-3"), "only 1 can"),
         ("out.mp4", ("--protect", "0-3:1.9"), "from 1 to 1.9 can"),
         ("out.mp4", ("--protect", "3.5-4"), "after the video's end"),
         ("out.mp4", ("--protect", "2-1"), "BEGIN-END"),

@@ -70,6 +70,13 @@ def test_protected_parts_play_at_their_own_speed() -> None:
     assert speed[375:400].max() <= 1.6 + 1e-6
 
 
+@pytest.mark.parametrize("protect", [("0-2", "1-3:6"), ("1-3:6", "0-2")])
+def test_of_parts_that_overlap_the_strictest_holds(protect: tuple[str, ...]) -> None:
+    speed = planned_times(said(stepped()), Adapt(rate=3.0, fastest=5.0, protect=protect)).speed
+    np.testing.assert_allclose(speed[:50], 1.0, atol=1e-6)
+    assert speed.max() <= 5 + 1e-6
+
+
 def test_a_rate_out_of_reach_names_what_can_be_reached() -> None:
     with pytest.raises(ValueError, match=r"from 1 to 1\.\d+ can"):
         planned_times(said(stepped()), Adapt(rate=4.0, protect=("0-15",)))
@@ -81,7 +88,7 @@ def test_speed_may_jump_at_cuts() -> None:
     assert abs(np.log(cut[150] / cut[149])) > 0.3
 
 
-@pytest.mark.parametrize("text", ["", "5", "5-4", "a-b", "1-2:0", "1-2:x", "-1-2"])
+@pytest.mark.parametrize("text", ["", "5", "5-4", "a-b", "1-2:0", "1-2:x", "-1-2", ".-1", "1-2:.", "1-2:"])
 def test_parts_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="--protect must be BEGIN-END"):
         protected(text)
@@ -90,6 +97,7 @@ def test_parts_that_are_none(text: str) -> None:
 def test_parts() -> None:
     assert protected("12.5-20") == (12.5, 20.0, 1.0)
     assert protected("0-3:1.6") == (0.0, 3.0, 1.6)
+    assert protected(".5-1.:.75") == (0.5, 1.0, 0.75)
 
 
 def test_the_limit_is_the_networks_own_unless_it_says_the_same_of_all_frames() -> None:

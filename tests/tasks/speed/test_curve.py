@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gestalt.tasks.speed.curve import FACTORS, UNSURE, Bounds, Wanted, centred, falling, planned, wanted
+from gestalt.tasks.speed.curve import FACTORS, UNSURE, Bounds, Wanted, centred, falling, planned, reachable, wanted
 
 
 def pooled(p: np.ndarray) -> np.ndarray:
@@ -95,6 +95,34 @@ def test_a_rate_out_of_reach_is_told_what_can_be_reached() -> None:
         planned(said(30), 9.0, times=times_of(30))
     with pytest.raises(ValueError, match=r"from 1 to 2 can"):
         planned(said(30), 0.5, times=times_of(30), fastest=2.0)
+    with pytest.raises(ValueError, match=r"limits of speed: only 1 can$"):
+        planned(said(30), 2.0, times=times_of(30), fastest=1.0)
+    with pytest.raises(ValueError, match=r"from 1 to 1.0004 can"):
+        planned(said(30), 2.0, times=times_of(30), fastest=1.0004)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_where_parts_overlap_the_strictest_holds(order: int) -> None:
+    parts = [Bounds(2, 4, 1.0, 1.0), Bounds(3, 6, 1.0, 6.0), Bounds(5, 8, 1.0, 1.5), Bounds(3.5, 4.5, 0.5, 0.5)]
+    low, high = reachable(times_of(250), 1.2, 0.25, 5.0, parts[::order])
+    fastest, slowest = np.full(250, 5.0), np.full(250, 0.25)
+    fastest[50:100], fastest[100:125], fastest[125:200] = 1.0, 5.0, 1.5
+    slowest[50:200] = 1.0
+    fastest[88:112], slowest[88:112] = 0.5, 0.5  # 3.5 and 4.5 s are within frames 87 and 112
+    fastest[87], slowest[87], fastest[112], slowest[112] = 0.5, 0.5, 0.5, 0.5
+    np.testing.assert_allclose(low, 1 / fastest)
+    np.testing.assert_allclose(high, 1 / slowest)
+
+
+def test_no_part_is_faster_than_the_whole_or_without_any_speed() -> None:
+    low, high = reachable(times_of(100), 0.8, 0.5, 0.8, [Bounds(0, 1, 1.0, 1.0), Bounds(1, 2, 1.0, 3.0)])
+    assert low.min() == pytest.approx(1 / 0.8)
+    assert high[:50] == pytest.approx(1 / 0.8), "as near to its own speed as the fastest allows"
+    assert (low <= high).all()
+    low, high = reachable(times_of(100), 2.0, 1.5, 8.0, [Bounds(0, 1, 1.0, 1.0)])
+    assert low[:25] == pytest.approx(1.0), "its own speed, though slower than the rest"
+    assert high[:25] == pytest.approx(1.0)
+    assert high[25:] == pytest.approx(1 / 1.5)
 
 
 def test_only_the_order_within_a_video_counts() -> None:

@@ -73,6 +73,9 @@ def make(path: AnyPath, model: Model, settings: Adapt, *, run: NullRun = NullRun
         ValueError: the video is missing or damaged, or the rate cannot be reached.
     """
     check(path, settings)
+    for text, part in zip(settings.protect, bounds(settings), strict=True):
+        if part.fastest < settings.slowest:
+            run.say(f"--protect {text} plays at {part.fastest:g}, though --slowest is {settings.slowest:g}")
     clock = [time.perf_counter()]
     found = look(path, model, factors=FACTORS, side=settings.side or model.side, run=run)
     clock.append(time.perf_counter())

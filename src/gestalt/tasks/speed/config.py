@@ -127,14 +127,14 @@ class Adapt(Looked):
     """Seconds of the original over which the speed changes."""
 
     slowest: float = 1.0
-    """Speed that no frame goes below; below 1 is slow motion."""
+    """Speed that no frame goes below but in parts to protect; below 1 is slow motion."""
 
     fastest: float = 8.0
     """Speed that no frame goes above."""
 
     protect: tuple[str, ...] = ()
     """Parts of the original, BEGIN-END in seconds as 12.5-20, that play at their own speed; BEGIN-END:FASTEST, as
-    12.5-20:1.6, at most so fast."""
+    12.5-20:1.6, at most so fast. Where parts overlap, the slowest counts; none goes above --fastest."""
 
     still: Literal["rate", "fastest"] = "rate"
     """What to do with moments where nothing moves: play them at the rate, or skip through them."""
@@ -191,7 +191,8 @@ def protected(text: str) -> tuple[float, float, float]:
     Raises:
         ValueError: it is not BEGIN-END or BEGIN-END:FASTEST.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d*)?)-(\d+(?:\.\d*)?)(?::(\d+(?:\.\d*)?))?", text)
+    number = r"(\d+\.?\d*|\.\d+)"
+    found = re.fullmatch(f"{number}-{number}(?::{number})?", text)
     if not found or float(found[1]) >= float(found[2]) or not 0.125 <= float(found[3] or 1) <= 64:
         raise ValueError(
             "--protect must be BEGIN-END or BEGIN-END:FASTEST, in seconds and times as fast, such as 12.5-20, "

@@ -126,6 +126,9 @@ def reachable(
 ) -> tuple[Floats, Floats]:
     """Least and greatest slowness of every frame.
 
+    Where bounds overlap the slowest of each holds, in whatever order they come. They go below `slowest` where they say
+    so, and never above `fastest`.
+
     Args:
         times, rate, slowest, fastest, bounds: as in `planned`.
 
@@ -133,21 +136,32 @@ def reachable(
         ValueError: the rate cannot be reached; the sentence names what can.
     """
     lasts = np.diff(times)
-    low, high = np.full(len(lasts), 1 / fastest), np.full(len(lasts), 1 / slowest)
+    most, own = np.full(len(lasts), fastest), np.full(len(lasts), np.inf)
     for one in bounds:
         inside = (times[:-1] < one.end) & (times[1:] > one.begin)
         if not inside.any():
             raise ValueError(
                 f"the part to protect, {one.begin:g} to {one.end:g} s, begins after the video's end, {times[-1]:.2f} s"
             )
-        low[inside], high[inside] = 1 / one.fastest, 1 / one.slowest
+        most[inside] = np.minimum(most[inside], one.fastest)
+        own[inside] = np.minimum(own[inside], one.slowest)
+    low, high = 1 / most, 1 / np.minimum(np.where(np.isinf(own), slowest, own), most)
     total = float(lasts.sum())
-    least, most = total / float((high * lasts).sum()), total / float((low * lasts).sum())
-    if not least * (1 - 1e-9) <= rate <= most * (1 + 1e-9):
+    slow, fast = total / float((high * lasts).sum()), total / float((low * lasts).sum())
+    if not slow * (1 - 1e-9) <= rate <= fast * (1 + 1e-9):
         raise ValueError(
-            f"a rate of {rate:g} cannot be reached within these limits of speed: from {least:.3g} to {most:.3g} can"
+            f"a rate of {rate:g} cannot be reached within these limits of speed: {between(slow, fast)} can"
         )
     return low, high
+
+
+def between(slow: float, fast: float) -> str:
+    """Two speeds in words, as few digits as tell them apart; three at least."""
+    for digits in range(3, 7):
+        low, high = f"{slow:.{digits}g}", f"{fast:.{digits}g}"
+        if low != high:
+            return f"from {low} to {high}"
+    return f"only {slow:.3g}"
 
 
 def planned(
