@@ -6,6 +6,7 @@ import csv
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +35,18 @@ def sound_film(path: Path, frames: NDArray[np.uint8], fps: int = 25) -> Path:
     time = np.arange(len(frames) * 48_000 // fps) / 48_000
     tone = np.stack([np.sin(2 * np.pi * 440 * time) / 4] * 2).astype(np.float32)
     return sounding(path, frames, tone, [n / fps for n in range(len(frames))], Fraction(1, fps), "stereo")
+
+
+def scratched_sound(path: Path) -> Path:
+    """A video whose sound is damaged from its middle on, and whose pictures are not."""
+    with av.open(str(path)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for at, size in packets[len(packets) // 2 :]:
+        assert at is not None
+        data[at : at + size] = np.random.default_rng(at).integers(0, 256, size, np.uint8).tobytes()
+    path.write_bytes(data)
+    return path
 
 
 def times_of(path: Path) -> tuple[NDArray[np.float64], float | None]:

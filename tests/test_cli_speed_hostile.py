@@ -19,7 +19,7 @@ from gestalt.media.video import VideoStream, probe
 from gestalt.tasks.speed import adapt, maps, scores
 from media.conftest import open_folder, small_disk
 from media.hostile_videos import BAD, ODD_BUT_VALID, VideoCase, encode, made, textures
-from speed_films import TINY, columns, film, moving, sound_film, times_of
+from speed_films import TINY, columns, film, moving, scratched_sound, sound_film, times_of
 
 __all__ = ["elsewhere", "given", "open_folder", "small_disk"]  # fixtures
 
@@ -213,6 +213,15 @@ def test_what_cannot_be_adapted_is_known_before_anything_is_made(given: Path, tm
     assert_refused(["speed", "adapt", given / "gone.mp4", clip, *QUIET, "--out", "run"], "gone.mp4", "does not exist")
     assert os.listdir(tmp_path) == ["given"]
     assert sorted(os.listdir(given)) == before
+
+
+def test_damaged_sound_is_known_before_anything_is_made_and_can_be_left_out(given: Path) -> None:
+    path = scratched_sound(sound_film(given / "a.mp4", moving("bounce", 3)))
+    argv = ["speed", "adapt", path, "out.mp4", *QUIET]
+    assert_refused([*argv, "--out", "run"], "has sound that is damaged", "--sound mute leaves the sound out")
+    assert not Path("run").exists()
+    assert answer(*argv, "--sound", "mute", "--out", "run")[::2] == (0, "")
+    assert not probe("out.mp4").has_audio
 
 
 def test_a_part_after_the_end_of_an_animation(given: Path) -> None:

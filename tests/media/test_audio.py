@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from gestalt.media.audio import AudioStream, has_sound, read_audio
+from gestalt.media.audio import AudioStream, check_sound, has_sound, read_audio
 from gestalt.media.video import VideoStream, probe
 from gestalt.media.video_writer import VideoWriter
 from media.hostile_videos import chirp, cornered, encode, natural_folder, numbered, sounding, tone
@@ -205,4 +205,6 @@ def test_files_without_readable_sound(tmp_path: Path, capfd: pytest.CaptureFixtu
     ):
         with pytest.raises(ValueError, match=f"{path.name}' {says}.*; expected a file with sound"):
             read_audio(path)
+    check_sound(silent)
+    check_sound(tmp_path)
     assert capfd.readouterr() == ("", "")

@@ -99,6 +99,7 @@ def adapt(job: Job) -> Run:
         raise ValueError(f"OUT must be another file than IN, got {atomic.quoted(result)}")
     atomic.check(result)
     model.wanted(job.settings.model, "cpu")
+    adapt.check_sound(source, job.settings)
     with job.start() as run:
         adapt.make(source, model.wanted(job.settings.model, run.plan.device), job.settings, run=run)
         atomic.copy(run.path / "outputs" / "adapted.mp4", result)

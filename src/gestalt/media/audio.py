@@ -152,6 +152,18 @@ def has_sound(path: AnyPath) -> bool:
         return audio_stream(container) is not None
 
 
+def check_sound(path: AnyPath) -> None:
+    """Decodes all of the sound, if there is any, and keeps nothing: some hundred times as fast as it plays.
+
+    Raises:
+        ValueError: the file is missing or unreadable, or its sound is damaged.
+    """
+    if has_sound(path):
+        with opened(path, sound_refusal) as container:
+            for _ in _decoded(container, _sound_of(container, path), path):
+                pass
+
+
 class AudioTrack:
     """The sound of one file as a track of an MP4 that is being written.
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt.media import video
+from gestalt.media import audio, video
 from gestalt.media.atomic import AnyPath
 from gestalt.media.plot import Line, plot
 from gestalt.media.retime import retime
@@ -128,6 +128,19 @@ def check(path: AnyPath, settings: Adapt) -> None:
         lasts = np.full(1000, info.duration_s / 1000)
         times = np.append(0.0, lasts.cumsum())
         reachable(times, settings.rate, settings.slowest, settings.fastest, bounds(settings))
+
+
+def check_sound(path: AnyPath, settings: Adapt) -> None:
+    """Go through the sound that is to be kept, so that damage is known before the long look at the pictures.
+
+    Raises:
+        ValueError: it is damaged; the sentence names the way without it.
+    """
+    if settings.sound == "keep":
+        try:
+            audio.check_sound(path)
+        except ValueError as error:
+            raise ValueError(f"{error}; --sound mute leaves the sound out") from error
 
 
 def bounds(settings: Adapt) -> list[Bounds]:
