@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from answers import answer, assert_refused, elsewhere
+from gestalt.commands.speed import searched
 from gestalt.media.video import probe
 from gestalt.tasks.speed import training
 from media.hostile_videos import encode
@@ -127,6 +128,19 @@ def test_train_on_a_folder_names_what_is_left_out(clips: Path) -> None:
     ]
     assert measures(Path("run"))["skipped"] == 3
     assert weights(Path("run"))
+
+
+def test_folders_of_runs_are_not_searched(tmp_path: Path) -> None:
+    made = tmp_path / "runs/one/outputs/a.mp4"
+    for path in (tmp_path / "b.mp4", tmp_path / "deep/c.mp4", made):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "runs/one/run.json").write_text("{}")
+    assert searched((tmp_path,)) == [tmp_path / "b.mp4", tmp_path / "deep/c.mp4"]
+    for given in (made, made.parent, tmp_path / "runs/one"):
+        assert searched((given,)) == [made], "what is named itself is searched"
+    with pytest.raises(ValueError, match="holds no video, and neither do its folders, those of runs left out"):
+        searched((tmp_path / "runs",))
 
 
 def test_one_video_is_enough_and_never_all_are_set_aside(clips: Path) -> None:

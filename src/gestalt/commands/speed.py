@@ -25,7 +25,7 @@ class Videos:
         tyro.conf.Positional[tuple[Path, ...]],
         tyro.conf.arg(metavar="[VIDEOS ...]", help_behavior_hint="(optional)"),
     ] = ()
-    """Videos, or folders that are searched for them."""
+    """Videos, or folders that are searched for them, but for those of earlier runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +122,12 @@ def map(job: Job) -> Run:
 def searched(given: tuple[Path, ...]) -> list[Path]:
     """Every video asked for, those in folders and below them in the order of their names.
 
+    What earlier runs made is no footage: folders that hold a run.json are left out, unless they are named themselves.
+
     Raises:
         ValueError: a path does not exist, or a folder holds no video.
     """
+    from gestalt.run import record
     from gestalt.tasks.speed.footage import ENDINGS
 
     found: list[Path] = []
@@ -134,8 +137,15 @@ def searched(given: tuple[Path, ...]) -> list[Path]:
         if path.is_file():
             found.append(path)
             continue
-        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS and one.is_file())
-        if not inside:
-            raise ValueError(f"{path} holds no video, and neither do its folders: expected {', '.join(ENDINGS)}")
-        found += inside
+        inside: list[Path] = []
+        for folder, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if not os.path.lexists(os.path.join(folder, name, record.NAME))]
+            inside += [Path(folder, name) for name in names]
+        videos = sorted(one for one in inside if one.suffix.lower() in ENDINGS and one.is_file())
+        if not videos:
+            raise ValueError(
+                f"{path} holds no video, and neither do its folders, those of runs left out: "
+                f"expected {', '.join(ENDINGS)}"
+            )
+        found += videos
     return found

@@ -33,7 +33,8 @@ class Searched:
     corpus: Annotated[
         tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CORPUS]", help_behavior_hint="(optional)")
     ] = None
-    """A folder of videos to search; without one, QUERY is searched after the part that is asked about."""
+    """A folder of videos to search, but for those of earlier runs; without one, QUERY is searched after the part that
+    is asked about."""
 
 
 def finetune(job: Job) -> Run:
