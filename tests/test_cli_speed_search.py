@@ -133,6 +133,12 @@ def test_retrieve_across_class_folders_and_leave_out_what_is_torn(
         (["retrieve", "DATA"], "is a folder: name one video"),
         (["retrieve", "DATA", "empty"], "holds no video"),
         (["retrieve", "DATA", "DATA", "--neighbours", "0"], "--neighbours must be at least 1, got 0"),
+        (["retrieve", "CLIP", "--start-s", "99"], "has no frame from 99 s"),
+        (["retrieve", "CLIP", "DATA", "--start-s", "99"], "has no frame from 99 s"),
+        (["retrieve", "DATA", "DATA", "--start-s", "99"], "none of the 24 queries can be read"),
+        (["retrieve", "CLIP", "--length-s", "99"], "comes after the query, which ends at 99 s: end it earlier"),
+        (["retrieve", "letter.mp4"], "is a text file"),
+        (["retrieve", "letter.mp4", "DATA"], "is a text file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -140,7 +146,9 @@ def test_mistakes_are_told_in_a_sentence(
     argv: list[str], word: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    words = [str(dataset) if text == "DATA" else text for text in argv]
+    (tmp_path / "letter.mp4").write_text("no video")
+    given = {"DATA": str(dataset), "CLIP": str(dataset / "videos/flag/v_flag_0.mp4")}
+    words = [given.get(text, text) for text in argv]
     code, err = answer(capsys, "speed", *words, *TINY, "--out", "run")
     assert code == 2
     assert word in err

@@ -63,6 +63,7 @@ def retrieve(job: Job) -> Run:
         raise ValueError(f"{job.inputs.query} is a folder: name one video, or a folder to search as CORPUS beside it")
     given = (job.inputs.query, job.inputs.corpus)
     queries, corpus = ([] if one is None else retrieval.items(one, searched((one,))) for one in given)
+    retrieval.check(queries, job.settings, within_it=job.inputs.corpus is None)
     net = starting_weights(job.settings.begin_from, job.settings.trunk, seeded(job.options.seed))
     with job.start() as run:
         skipped = retrieval.make(queries, corpus, net.eval().to(run.plan.device), job.settings, run=run)

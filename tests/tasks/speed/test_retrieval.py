@@ -1,11 +1,14 @@
 """Neighbours by hand, by a network that sees the mean colour alone, and what is counted."""
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gestalt.media.video_writer import VideoWriter
@@ -100,6 +103,51 @@ def test_across_videos(tmp_path: Path) -> None:
     assert run.measures["recall_at_1"] == 1
     assert run.measures["chance_at_1"] == pytest.approx(1 / 3)
     assert run.measures["chance_at_5"] == 1 - math.comb(4, 5) / math.comb(6, 5)
+
+
+def captioned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
+    """Filled with the caption and the mean colour of every cell of the sheets that are made."""
+    made: list[tuple[str, list[int]]] = []
+    original = retrieval.contact_sheet
+
+    def noted(rows: list[list[Tensor]], **options: Any) -> Tensor:
+        colours = [((cell[0].mean((1, 2)) + 1) * 127.5).round().int().tolist() for cell in rows[0]]
+        made.extend(zip(options["captions"][0], colours, strict=True))
+        return original(rows, **options)
+
+    monkeypatch.setattr(retrieval, "contact_sheet", noted)
+    return made
+
+
+def is_like(colour: list[int], other: tuple[int, int, int]) -> bool:
+    return max(abs(one - two) for one, two in zip(colour, other, strict=True)) < 12
+
+
+def test_a_sheet_shows_the_windows_that_are_alike_and_says_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of the query is something else."""
+    made = captioned(monkeypatch)
+    parts = (RED, 26), (GREEN, 4), (RED, 26)
+    query = flat(tmp_path / "q.mp4", *parts)
+    other = flat(tmp_path / "corpus/a.mp4", (GREY, 30), (RED, 12), (GREY, 20))
+    retrieval.make([Item(query)], [Item(other)], Colour(), SETTINGS)
+    alone = flat(tmp_path / "b.mp4", *parts, (BLUE, 8), (RED, 12))
+    retrieval.make([Item(alone)], [], Colour(), dataclasses.replace(SETTINGS, length_s=56 / 25, neighbours=1))
+    assert [colour for _, colour in made if not is_like(colour, RED)] == []
+    words = [caption.split(", ") for caption, _ in made]
+    assert [some[0] for some in words] == ["q.mp4", words[1][0], "b.mp4", words[3][0]]
+    assert [words[1][0].split(": ")[1], words[3][0].split(": ")[1]] == ["a.mp4", "b.mp4"]
+    # Windows begin every 4 frames, and their middle is 4 frames later.
+    assert [some[1] for some in words] == [f"{n / 25:.2f} s" for n in (0 + 4, 32 + 4, 0 + 4, 64 + 4)]
+
+
+def test_a_sheet_of_a_window_that_is_longer_than_its_video(tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", (32, 32), colour) for colour in (RED, GREEN, BLUE, GREY)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=200)
+    frame, time = retrieval.middle_of(tmp_path / "a.gif", 0.0, dataclasses.replace(SETTINGS, frames=80))
+    assert time == pytest.approx(0.6)
+    assert frame.mean().item() == pytest.approx(0, abs=0.05)
 
 
 def test_a_video_is_not_its_own_neighbour(tmp_path: Path) -> None:

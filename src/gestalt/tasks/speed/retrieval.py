@@ -65,18 +65,48 @@ class Neighbour(NamedTuple):
 class Found(NamedTuple):
     """Of one query, the nearest first.
 
-    time, lasts: where the query begins and how long it is, in seconds.
+    time: where the query begins, in seconds.
+    window: where its window begins that is most like the whole of it, which is what neighbours are compared with.
     """
 
     query: Item
     time: float
-    lasts: float
+    window: float
     neighbours: list[Neighbour]
 
 
 def items(given: Path, videos: Sequence[Path]) -> list[Item]:
     """What was found in a folder, or the one video that was given; the folder itself is no class."""
     return [Item(path, "" if path.parent == given or path == given else path.parent.name) for path in videos]
+
+
+def check(queries: Sequence[Item], settings: Retrieve, *, within_it: bool) -> None:
+    """What can be known before anything is done.
+
+    Args:
+        queries: one or more, of which one that can be read is enough.
+        settings: of the search.
+        within_it: whether the one query is searched itself.
+
+    Raises:
+        ValueError: no query has a frame where it is to begin, or there is nothing after it to search.
+    """
+    reasons = []
+    for one in queries:
+        try:
+            first_from(one.path, settings.start_s)
+            break
+        except ValueError as error:
+            reasons.append(error)
+    else:
+        raise reasons[0] if len(queries) == 1 else unreadable(len(queries), reasons[0])
+    if within_it:
+        check_rest(queries[0].path, end_of(settings))
+
+
+def unreadable(count: int, reason: object) -> ValueError:
+    """The one sentence about queries that are of no use."""
+    return ValueError(f"none of the {count} queries can be read: {reason}")
 
 
 def make(
@@ -134,36 +164,40 @@ def within(query: Item, net: SpeedNet, settings: Retrieve) -> Found:
     Raises:
         ValueError: the video cannot be read, ends before the stretch, or has no window after it.
     """
-    path, lasts = query.path, settings.frames / RATE
-    stop = settings.start_s + (settings.length_s or lasts)
-    asked = mean_embedding(path, net, settings, stop_s=stop)
+    path, stop, lasts = query.path, end_of(settings), settings.frames / RATE
+    asked = described(path, net, settings, start_s=settings.start_s, stop_s=stop)
+    check_rest(path, stop)
     times, near = [], []
-    try:
-        for window in windows_of(path, settings.frames, settings.side, start_s=stop):
-            times.append(window.time)
-            near.append(float(embed(net, window.clip, settings.side) @ asked))
-    except ValueError as error:
-        if times or footage.duration(path, video.probe(path)) > stop + 1 / RATE:
-            raise
-        raise ValueError(
-            f"nothing in {path} comes after the query, which ends at {stop:g} s: end it earlier"
-        ) from error
+    for window in windows_of(path, settings.frames, settings.side, start_s=stop):
+        times.append(window.time)
+        near.append(float(embed(net, window.clip, settings.side) @ asked.mean))
     order = sorted(range(len(near)), key=lambda n: -near[n])
     kept: list[int] = []
     for n in order:
         if len(kept) < settings.neighbours and all(abs(times[n] - times[m]) >= lasts - 0.5 / RATE for m in kept):
             kept.append(n)
-    return Found(query, settings.start_s, stop - settings.start_s, [Neighbour(path, times[n], near[n]) for n in kept])
+    return Found(query, settings.start_s, asked.typical, [Neighbour(path, times[n], near[n]) for n in kept])
 
 
-def mean_embedding(path: Path, net: SpeedNet, settings: Retrieve, *, stop_s: float | None) -> Tensor:
-    """The mean of the windows of a query, at length 1, (C,).
+def end_of(settings: Retrieve) -> float:
+    """Where the query within a video ends, in seconds."""
+    return settings.start_s + (settings.length_s or settings.frames / RATE)
+
+
+def check_rest(path: Path, stop: float) -> None:
+    """Whether a video goes on after a query.
 
     Raises:
-        ValueError: it cannot be read, or the video ends before.
+        ValueError: it does not, or is damaged there.
     """
-    stretch = windows_of(path, settings.frames, settings.side, start_s=settings.start_s, stop_s=stop_s)
-    return unit(torch.stack([embed(net, window.clip, settings.side) for window in stretch]).mean(0))
+    try:
+        first_from(path, stop)
+    except ValueError as error:
+        if footage.duration(path, video.probe(path)) > stop + 1 / RATE:
+            raise
+        raise ValueError(
+            f"nothing in {path} comes after the query, which ends at {stop:g} s: end it earlier"
+        ) from error
 
 
 # -- across videos -----------------------------------------------------------------------------------------
@@ -180,6 +214,11 @@ class Described(NamedTuple):
     times: Tensor
     mean: Tensor
     colours: Tensor
+
+    @property
+    def typical(self) -> float:
+        """Where the window begins that is most like the mean, in seconds."""
+        return float(self.times[(self.windows @ self.mean).argmax()])
 
 
 def described(
@@ -238,7 +277,7 @@ def across(
         ValueError: no query, or no video of the corpus, can be read.
     """
     stop = settings.start_s + settings.length_s if settings.length_s else None
-    asked: dict[str, Any] = {"numbers": [], "means": [], "colours": [], "skipped": []}
+    asked: dict[str, Any] = {"numbers": [], "windows": [], "means": [], "colours": [], "skipped": []}
     for step in run.steps("queries", len(queries), asked):
         try:
             one = described(queries[step].path, net, settings, start_s=settings.start_s, stop_s=stop)
@@ -246,10 +285,11 @@ def across(
             asked["skipped"].append(left_out(queries[step].path, error, run))
             continue
         asked["numbers"].append(step)
+        asked["windows"].append(one.typical)
         asked["means"].append(one.mean)
         asked["colours"].append(one.colours)
     if not asked["numbers"]:
-        raise ValueError(f"none of the {len(queries)} queries can be read: {asked['skipped'][0]}")
+        raise unreadable(len(queries), asked["skipped"][0])
     means, hues = torch.stack(asked["means"]), torch.stack(asked["colours"])
     readable = [queries[n] for n in asked["numbers"]]
     own = [one.path.resolve() for one in readable]
@@ -271,7 +311,7 @@ def across(
     if not searched["read"]:
         raise ValueError(f"none of the {len(corpus)} videos of the corpus can be read: {searched['skipped'][0]}")
     found = [
-        Found(query, settings.start_s, settings.length_s or left(query, settings), listed(by_motion, n, corpus))
+        Found(query, settings.start_s, asked["windows"][n], listed(by_motion, n, corpus))
         for n, query in enumerate(readable)
     ]
     candidates = [corpus[n] for n in searched["read"]]
@@ -279,11 +319,6 @@ def across(
         others = [listed(by_colours, n, corpus) for n in range(len(readable))]
         keep_recalls(found, others, candidates, run)
     return found, list(dict.fromkeys([*asked["skipped"], *searched["skipped"]]))
-
-
-def left(query: Item, settings: Retrieve) -> float:
-    """How long a query is that goes on to the end of its video, in seconds."""
-    return max(0.0, footage.duration(query.path, video.probe(query.path)) - settings.start_s)
 
 
 def left_out(path: Path, error: ValueError, run: NullRun) -> str:
@@ -338,19 +373,31 @@ def by_chance(query: Item, candidates: Sequence[Item], k: int) -> float:
 
 
 def sheet(found: Found, settings: Retrieve) -> Tensor:
-    """The middle frame of a query and those of its neighbours' windows, with captions, (1, 3, h, w)."""
-    half = settings.frames / RATE / 2
-    cells = [frame_at(found.query.path, found.time + found.lasts / 2)]
-    captions = [f"{found.query.path.name}, {found.time:.1f} s"]
+    """The middle frames of the windows of a query and its neighbours that are alike, with captions, (1, 3, h, w)."""
+    frame, time = middle_of(found.query.path, found.window, settings)
+    cells, captions = [frame], [f"{found.query.path.name}, {time:.2f} s"]
     for near in found.neighbours[: settings.neighbours]:
-        cells.append(frame_at(near.path, near.time + half))
-        captions.append(f"{near.similarity:.3f}: {near.path.name}, {near.time:.1f} s")
+        frame, time = middle_of(near.path, near.time, settings)
+        cells.append(frame)
+        captions.append(f"{near.similarity:.3f}: {near.path.name}, {time:.2f} s")
     return contact_sheet([cells], col_labels=["query", *map(str, range(1, len(cells)))], captions=[captions], cell=CELL)
 
 
-def frame_at(path: Path, time: float) -> Tensor:
-    """The frame of a video nearest after a moment, or its last one, (1, 3, h, w) in [-1, 1]."""
-    info = video.probe(path)
-    last = max(0.0, footage.duration(path, info) - 2 / float(info.rate or RATE))
-    block = next(iter(video.VideoStream(path, block=1, size=CELL, start_s=min(time, last))))
-    return from_uint8(block.frames[0])
+def middle_of(path: Path, begin: float, settings: Retrieve) -> tuple[Tensor, float]:
+    """The frame (1, 3, h, w) in the middle of a window, or the last before, in [-1, 1]; and its time in seconds."""
+    middle = begin + settings.frames / RATE / 2
+    shown = first_from(path, begin)
+    for block in video.VideoStream(path, block=1, size=CELL, start_s=begin):
+        if block.times_s[0] > middle + 1e-6:
+            break
+        shown = block
+    return from_uint8(shown.frames[0]), float(shown.times_s[0])
+
+
+def first_from(path: Path, start_s: float) -> video.Block:
+    """The first frame of a video from a moment on, small.
+
+    Raises:
+        ValueError: there is none, or the video is missing or damaged.
+    """
+    return next(iter(video.VideoStream(path, block=1, size=CELL, start_s=start_s)))
