@@ -215,6 +215,14 @@ def test_a_label_of_a_whole_book_is_cheap() -> None:
 
 def test_texts_use_letters_that_the_font_has() -> None:
     assert sheet._legible("Gr\u00fc\u00dfe \u732b\ud800 3\u00d73\t\x1b[31m\r\nnext") == "Grusse ? 3x3 [31m\nnext"
+    assert (
+        sheet._legible("Sm\u00f8rrebr\u00f8d, \u0141\u00f3d\u017a, \u0152uvre, \u00c6sir")
+        == "Smorrebrod, Lodz, OEuvre, AEsir"
+    )
+    assert sheet._legible("\u00ab\u201cit\u2019s\u201d\u00bb") == "\u00ab\u201cit\u2019s\u201d\u00bb"
+    assert "?" not in sheet._legible(
+        "".join(map(chr, [*range(0xC0, 0x100), *range(0x100, 0x138), *range(0x139, 0x14A)]))
+    )
     font = ImageFont.load_default(20)
 
     def drawn(letter: str) -> bytes:
@@ -224,6 +232,8 @@ def test_texts_use_letters_that_the_font_has() -> None:
 
     printable = string.ascii_letters + string.digits + string.punctuation + sheet._KEPT
     assert drawn("\u732b") == drawn("\uffff"), "what the font lacks is drawn as one and the same box"
+    accented = [chr(n) for n in range(0xC0, 0x100)]
+    assert not [letter for letter in accented if drawn(letter) != drawn("\uffff")], "kept as they are, if there are any"
     assert not [letter for letter in printable if drawn(letter) == drawn("\uffff")]
 
 

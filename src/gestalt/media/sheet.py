@@ -138,12 +138,33 @@ def _paste(sheet: Image.Image, picture: Image.Image, x: int, y: int) -> None:
 
 # -- text ------------------------------------------------------------------------------------------------
 
-# The font has little more than ASCII. Accents are dropped; these letters have no ASCII part to keep.
-_KEPT = "\u00b0\u00b1" + _ELLIPSIS
+# The font has little more than ASCII, and no letter with an accent: accents are dropped. These have no ASCII part to
+# keep.
+_KEPT = "\u00a9\u00ab\u00b0\u00b1\u00b7\u00bb\u2018\u2019\u201c\u201d" + _ELLIPSIS
 _SPELLED = str.maketrans(
     {
+        "\u00c6": "AE",
+        "\u00d0": "D",
         "\u00d7": "x",
+        "\u00d8": "O",
+        "\u00de": "Th",
         "\u00df": "ss",
+        "\u00e6": "ae",
+        "\u00f0": "d",
+        "\u00f7": "/",
+        "\u00f8": "o",
+        "\u00fe": "th",
+        "\u0110": "D",
+        "\u0111": "d",
+        "\u0126": "H",
+        "\u0127": "h",
+        "\u0131": "i",
+        "\u0141": "L",
+        "\u0142": "l",
+        "\u0152": "OE",
+        "\u0153": "oe",
+        "\u2010": "-",
+        "\u2011": "-",
         "\u2013": "-",
         "\u2014": "-",
         "\u2212": "-",
