@@ -225,6 +225,16 @@ def test_only_rank_0_speaks_and_tells_what_was_skipped(clips: Path, monkeypatch:
     assert not Path("run").exists()
 
 
+def test_torchrun_takes_no_skipped_video_for_a_failure(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("RANK", "0")
+    code, _, err = answer("speed", "train", clips, *TINY, "--out", "run")
+    assert code == 0
+    assert err.count("left out: ") == 3
+    assert "of the files named 3 were not used: without torchrun, exit code 4" in err
+    assert measures(Path("run"))["skipped"] == 3
+
+
 def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
     """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
 
