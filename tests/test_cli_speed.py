@@ -14,15 +14,17 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from answers import answer, assert_refused, elsewhere
 from gestalt.commands.speed import searched
 from gestalt.media.video import probe
-from gestalt.tasks.speed import training
+from gestalt.tasks.speed import maps, training
 from media.hostile_videos import encode
 from media.test_audio import read_audio
 from run import jobs
@@ -483,6 +485,20 @@ def test_map_shows_every_place(tmp_path: Path) -> None:
         assert min(picture.size) > 100
     assert 0 <= measures(Path("run"))["slowed"] <= 1
     assert measures(Path("run"))["frames"] == 75
+
+
+def test_map_colours_few_frames_at_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In real numbers sixteen frames of the usual size take 180 MB."""
+    counts: list[int] = []
+
+    def counted(frames: NDArray[np.uint8], *given: Any, real: Any = maps.overlaid) -> NDArray[np.uint8]:
+        counts.append(len(frames))
+        return real(frames, *given)
+
+    monkeypatch.setattr(maps, "overlaid", counted)
+    assert answer("speed", "map", clip, *QUIET, "--out", "run")[0] == 0
+    assert sum(counts) == len(times_of(clip)[0])
+    assert max(counts) <= 4
 
 
 # -- the program -------------------------------------------------------------------------------------------

@@ -45,6 +45,9 @@ STEP_S = 0.2
 AVERAGED = 5
 """Maps that each map is the mean of, itself in the middle."""
 
+FEW = 4
+"""Frames that are coloured at once: as real numbers each takes some ten times the memory."""
+
 SHOWN = 6
 """Frames on the sheet."""
 
@@ -81,7 +84,7 @@ def make(path: AnyPath, model: Model, settings: Map, *, run: NullRun = NullRun()
     maps = looked(told(footage, path, run), model.net, settings, factors)
     with run.file("map.npz", "the maps: times in seconds, slowed 0 to 1, moving") as file, file.open("wb") as opened:
         np.savez_compressed(opened, times=maps.times, slowed=maps.slowed.astype(np.float16), moving=maps.moving)
-    stream = VideoStream(path, size=settings.size)
+    stream = VideoStream(path, block=FEW, size=settings.size)
     kept: list[tuple[float, Tensor, Tensor]] = []
     # By time, as many files do not say how many frames they have.
     at = (np.arange(SHOWN) + 0.5) / SHOWN * maps.times[-1]
