@@ -118,7 +118,8 @@ class Adapt(Looked):
     """Settings of a speed-up that stays natural."""
 
     rate: float = 2.0
-    """How much shorter the video gets: the result lasts exactly as long as the original at this speed."""
+    """How much shorter the video gets: the result lasts as long as the original at this speed, to within one
+    frame."""
 
     adaptivity: float = 1.0
     """How much the speed follows what looks natural: 0 is uniform, 1 as the network says, 2 twice as much."""
