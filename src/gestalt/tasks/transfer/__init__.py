@@ -1,1 +1,1 @@
-"""Content moved between unpaired folders of pictures."""
+"""Content, such as glasses, moved from picture to picture, learned from two folders that show no pairs."""
