@@ -105,7 +105,7 @@ RULES = {
     "beard-smile": _beard("Smiling"),
     "smile-glasses": against("Smiling", "Eyeglasses"),
     "male-female": present("Male"),
-    "blond-black": against("Blond_Hair", "Black_Hair", forbidden=("Wearing_Hat",)),
+    "blond-black": against("Blond_Hair", "Black_Hair"),
 }
 """By name. The content is what the name begins with; but the dark hair of women in blond-women, and hair in bald."""
 
