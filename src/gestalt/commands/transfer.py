@@ -14,8 +14,10 @@ from gestalt.commands.anomaly import named
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
+    from gestalt.tasks.transfer.config import Fit
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
+    from gestalt.tasks.transfer.pictures import Side
 
 SKIPPED = 4
 """Exit code: some inputs could not be read."""
@@ -158,16 +160,16 @@ def between(job: Job) -> Run:
     """Pictures on the way from one to another, in a run."""
     from gestalt.tasks.transfer import outcome
 
-    three = _single(job.inputs.fixed, job.inputs.one, job.inputs.other)
-    return _edited(job, lambda trained, run: outcome.between(*three, trained, job.settings, run=run))
+    fixed, one, other = map(_single, (job.inputs.fixed, job.inputs.one, job.inputs.other))
+    return _edited(job, lambda trained, run: outcome.between(fixed, one, other, trained, job.settings, run=run))
 
 
 def compose(job: Job) -> Run:
     """A face with content of both sides, in a run."""
     from gestalt.tasks.transfer import outcome
 
-    three = _single(job.inputs.face, job.inputs.first, job.inputs.second)
-    return _edited(job, lambda trained, run: outcome.compose(*three, trained, job.settings, run=run))
+    face, first, second = map(_single, (job.inputs.face, job.inputs.first, job.inputs.second))
+    return _edited(job, lambda trained, run: outcome.compose(face, first, second, trained, run=run))
 
 
 def test(job: Job) -> Run:
@@ -201,7 +203,7 @@ def test(job: Job) -> Run:
     return run
 
 
-def sides(content: Path, plain: Path | None, settings):
+def sides(content: Path, plain: Path | None, settings: Fit) -> tuple[Side, Side, str, list[str]]:
     """Both sides' pictures as bytes, a sentence on how they were found, and one on each that cannot be read.
 
     Raises:
@@ -233,16 +235,15 @@ def pictures(given: tuple[Path, ...]) -> list[Named]:
     return [Named(path, name.as_posix()) for path, name in named(given)]
 
 
-def _single(*given: Path) -> list[Named]:
-    """One picture for each path.
+def _single(path: Path) -> Named:
+    """The picture of a path.
 
     Raises:
-        ValueError: a path does not exist, or is a folder.
+        ValueError: it does not exist, or is a folder.
     """
-    for path in given:
-        if path.is_dir():
-            raise ValueError(f"{path} is a folder: name one picture in it")
-    return [pictures((path,))[0] for path in given]
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name one picture in it")
+    return pictures((path,))[0]
 
 
 def _guided(job: Job, name: str) -> Run:

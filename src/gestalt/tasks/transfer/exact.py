@@ -11,10 +11,11 @@ Beside each stands what needs no method: the target as it is (`identity`), the r
 (`wrong guide`), average glasses (`mean answer`), and the picture that the networks can at best paint (`rebuilt`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gestalt.drawn import faces
 from gestalt.drawn.faces import Drawn, Glasses, Moustaches, People
@@ -85,9 +86,9 @@ def sides(count: int, size: int, *, seed: int, two: bool = False) -> tuple[Side,
     return found[0], found[1]
 
 
-def exam(count: int, size: int, *, seed: int, two: bool = False) -> Exam:
-    """Factors that were not learned from, drawn from a seed of their own."""
-    chance = seeded(seed, 37)
+def exam(count: int, size: int, *, seed: int, part: int = 1, two: bool = False) -> Exam:
+    """Factors that were not learned from, by a seed and the number of the part."""
+    chance = seeded(seed, 37, part)
     plain, content = (faces.people(count, chance) for _ in range(2))
     own, other = (faces.glasses(count, chance) for _ in range(2))
     return Exam(plain, content, own, other, faces.moustaches(count, chance) if two else None, size)
@@ -105,12 +106,12 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
     right = asked.answer(asked.other)
     wrong = asked.answer(_shuffled(asked.other))
     covered = right.glasses > COVERED
-    given = _in_chunks(lambda t, g: edits.add(model, t, g).image, target, guide)
+    given = in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide)
     found = {
         "in": _difference(given, right.image, covered),
         "in_identity": _difference(target, right.image, covered),
         "in_wrong_guide": _difference(
-            _in_chunks(lambda t, g: edits.add(model, t, g).image, target, guide.roll(1, 0)), right.image, covered
+            in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide.roll(1, 0)), right.image, covered
         ),
         "in_wrong_answer": _difference(wrong.image, right.image, covered),
         "in_mean_answer": _difference(asked.answer(_mean(asked.other)).image, right.image, covered),
@@ -120,20 +121,20 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
         "retrieval_identity": retrieval(target, asked),
         "retrieval_mean_answer": retrieval(asked.answer(_mean(asked.other)).image, asked),
     }
-    rebuilt = _in_chunks(lambda a: model.render(model.common(a), model.separate[0](a)).image, right.image)
+    rebuilt = in_chunks(model, lambda a: model.render(model.common(a), model.separate[0](a)).image, right.image)
     found["in_rebuilt"] = _difference(rebuilt, right.image, covered)
 
     bare = faces.draw(asked.content, size=asked.size).image
     worn = source.glasses > COVERED
     for name, whole in (("remove", False), ("remove_whole", True)):
-        removed = _in_chunks(lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
+        removed = in_chunks(model, lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
         found[f"{name}_in"] = _difference(removed, bare, worn)
         found[f"{name}_out"] = _difference(removed, bare, ~worn)
     found["remove_in_identity"] = _difference(source.image, bare, worn)
 
     swapped = faces.draw(asked.content, asked.other, size=asked.size)
     either = worn | (swapped.glasses > COVERED)
-    result = _in_chunks(lambda x, g: edits.swap(model, x, g).image, source.image, guide)
+    result = in_chunks(model, lambda x, g: edits.swap(model, x, g).image, source.image, guide)
     found["swap_in"] = _difference(result, swapped.image, either)
     found["swap_in_identity"] = _difference(source.image, swapped.image, either)
     found["swap_out"] = _difference(result, swapped.image, ~either)
@@ -150,9 +151,9 @@ def measure_masks(model: Transfer, asked: Exam, learned: Exam) -> dict[str, floa
         learned: pictures that the threshold is chosen on.
     """
     known, drawn = learned.source(), asked.source()
-    masks = _in_chunks(lambda x: edits.segment(model, x), known.image)
+    masks = in_chunks(model, lambda x: edits.segment(model, x), known.image)
     best = max(THRESHOLDS, key=lambda cut: overlap(masks > cut, known.glasses > COVERED))
-    masks = _in_chunks(lambda x: edits.segment(model, x), drawn.image)
+    masks = in_chunks(model, lambda x: edits.segment(model, x), drawn.image)
     truth = drawn.glasses > COVERED
     return {
         "mask_iou": overlap(masks > best, truth),
@@ -187,7 +188,7 @@ def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: floa
 
     A half of the pictures is for finding the rule, by ridge regression; the other is judged.
     """
-    codes = [_in_chunks(model.common, x).flatten(1) for x in (with_content, without)]
+    codes = [in_chunks(model, model.common, x).flatten(1) for x in (with_content, without)]
     half = min(map(len, codes)) // 2
     some, rest = (torch.cat([c[part] for c in codes]).double() for part in (slice(0, half), slice(half, 2 * half)))
     label = torch.cat([torch.ones(half), -torch.ones(half)]).double().to(some.device)
@@ -198,10 +199,12 @@ def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: floa
     return {"leakage": float(((said > 0) == (label > 0)).double().mean())}
 
 
-def _in_chunks(edit, *pictures: Tensor) -> Tensor:
-    """An edit of many pictures, some at a time; results lie where the pictures do."""
-    parts = [edit(*some) for some in zip(*(x.split(CHUNK) for x in pictures), strict=True)]
-    return torch.cat(parts)
+@torch.no_grad()
+def in_chunks(model: nn.Module, edit: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
+    """An edit of many pictures, some at a time on the model's device; results come back to where pictures are."""
+    device = next(model.parameters()).device
+    parts = zip(*(x.split(CHUNK) for x in pictures), strict=True)
+    return torch.cat([edit(*(x.to(device) for x in some)).to(pictures[0].device) for some in parts])
 
 
 def _difference(one: Tensor, other: Tensor, where: Tensor) -> float:

@@ -105,23 +105,20 @@ def segment(pictures: Sequence[Named], trained: Model, settings: Edit, *, run: N
     return _each(pictures, trained, edit, run=run)
 
 
-def compose(
-    faces: Sequence[Named], first: Sequence[Named], second: Sequence[Named], trained: Model, *, run: NullRun
-) -> Skipped:
+def compose(face: Named, first: Named, second: Named, trained: Model, *, run: NullRun) -> Skipped:
     """The face of one picture with content of a second and of a third: outputs/<face>__<first>__<second>.png.
 
     Raises:
         ValueError: one of them cannot be read, or the method knows content of one side alone.
     """
     _side(trained, "plain")
-    for picks in zip(faces, first, second, strict=True):
-        face, one, other = (_open(pick, trained) for pick in picks)
-        done = edits.compose(trained.net, face.square, one.square, other.square)
-        run.image(
-            f"{face.name}__{one.name}__{other.name}.png",
-            _whole(face, done, trained),
-            f"{face.name} with the content of {one.name} and of {other.name}",
-        )
+    kept, one, other = (_open(pick, trained) for pick in (face, first, second))
+    done = edits.compose(trained.net, kept.square, one.square, other.square)
+    run.image(
+        f"{kept.name}__{one.name}__{other.name}.png",
+        _whole(kept, done, trained),
+        f"{kept.name} with the content of {one.name} and of {other.name}",
+    )
     return []
 
 
