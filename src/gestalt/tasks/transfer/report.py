@@ -143,13 +143,15 @@ def check_features(name: str) -> None:
 
 @torch.no_grad()
 def likeness(one: Tensor, other: Tensor, name: str) -> dict[str, float]:
-    """KID and FID of two sets of pictures (N, 3, S, S), enlarged where too small, by features averaged over places."""
+    """KID and FID of two sets of pictures (N, 3, S, S), enlarged where too small, by mean features of about 1."""
     extractor = features.load(name).to(one.device)
     side = max(one.shape[-1], extractor.least)
     seen = [
         torch.cat([extractor(resize(some, (side, side))).mean((2, 3)) for some in pictures.split(exact.CHUNK)])
         for pictures in (one, other)
     ]
+    scale = torch.cat(seen).square().mean().sqrt().clamp_min(1e-6)  # the kernel is made for numbers about 1
+    seen = [each / scale for each in seen]
     gaussians = [fit_gaussian(each) for each in seen]
     return {"kid": kid(seen[0], seen[1]).mean, "fid": frechet_distance(gaussians[0], gaussians[1])}
 
