@@ -262,7 +262,11 @@ COMMANDS: dict[str, Maker | Teller] = {
         module="gestalt.commands.transfer",
         function="test",
         inputs="Tested",
-        recipes={"drawn": "gestalt.recipes:transfer_test"},
+        recipes={
+            "mask": "gestalt.recipes:transfer_test",
+            "disentangle": "gestalt.recipes:transfer_test",
+            "intersection": "gestalt.recipes:transfer_test",
+        },
     ),
     "study vae-levels": Maker(
         summary="quality and diversity over the number of VAE levels",

@@ -182,7 +182,9 @@ def test(job: Job) -> Run:
         report.check_features(job.settings.features)
     if job.inputs.run is None:
         with job.start() as run:
-            report.drawn(job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run)
+            report.drawn(
+                job.options.engine, job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run
+            )
         return run
     from gestalt.run import record
     from gestalt.tasks.transfer import model

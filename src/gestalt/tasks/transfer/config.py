@@ -244,9 +244,6 @@ class Between:
 class Test:
     """Settings of measuring a method."""
 
-    method: Literal["mask", "disentangle", "intersection"] = "mask"
-    """Which is fitted on drawn faces, where no run is given."""
-
     size: int = 32
     """Side of drawn faces in pixels, where no run is given."""
 

@@ -133,7 +133,7 @@ def load(run: Path, device: torch.device | str) -> Model:
         ValueError: it is no run of `transfer fit`, or its files are missing, damaged or of another version.
     """
     content = record.finished(
-        run, ("transfer fit", "transfer test"), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
+        run, ("transfer fit",), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
     )
     saved, header = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
     with checkpoint.fitting(run, header):

@@ -27,10 +27,11 @@ LEARNED = 2000
 """Pictures of each side that the classifier learns from at most."""
 
 
-def drawn(settings: Test, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> None:
+def drawn(method: str, settings: Test, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> None:
     """Fit a method on drawn faces and measure it on others: outputs/tested.csv, and what `model.make` keeps.
 
     Args:
+        method: mask, disentangle or intersection.
         settings: of measuring.
         seed: of all chance.
         device: that computes.
@@ -38,7 +39,7 @@ def drawn(settings: Test, *, seed: int, device: torch.device, run: NullRun = Nul
     """
     two, size = settings.two_sided, settings.size
     content, plain = exact.sides(settings.pictures, size, seed=seed, two=two)
-    fitted: Fit = SETTINGS[settings.method](size=size, steps=settings.steps)
+    fitted: Fit = SETTINGS[method](size=size, steps=settings.steps)
     trained = model.make(content, plain, fitted, seed=seed, device=device, run=run)
     asked, learned = (exact.exam(settings.pairs, size, seed=seed, part=part, two=two) for part in (1, 2))
     found = exact.measure(trained.net, asked) | exact.measure_masks(trained.net, asked, learned)
