@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gestalt import cli, recipes
 from gestalt.run.device import use_threads
 from gestalt.run.threads import available_cores
-from gestalt.tasks.transfer import codes, exact, model
+from gestalt.tasks.transfer import codes, model
 from gestalt.tasks.transfer.codes import Seen, Transfer
 from gestalt.tasks.transfer.config import Fit
 
