@@ -1,0 +1,1 @@
+"""Content moved between unpaired folders of pictures."""
