@@ -24,10 +24,10 @@ from gestalt.tasks.speed.speednet import SpeedNet
 Videos = Sequence[tuple[Path, float]]
 
 
-class Tested(NamedTuple):
-    """A group of pairs that is tested.
+class Group(NamedTuple):
+    """Pairs of one kind, or of some videos, that are tested together.
 
-    name: of the group.
+    name: of what they show.
     source: of its pairs.
     seen: whether more of its kind were learned from.
     """
@@ -66,27 +66,27 @@ def make(found: Videos, settings: Train, *, seed: int, device: torch.device, run
     return net
 
 
-def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Tested]]:
+def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Group]]:
     """Pairs of drawn motion to learn from, and the kinds of motion to test."""
     held_out = {kind for family in settings.held_out for kind in FAMILIES[family]}
     kinds = [kind for kind in KINDS if kind not in held_out]
     source = Drawn(kinds, seed=seed, spread=settings.spread, far=settings.far)
-    return source, [Tested(kind, source.of(kind), kind not in held_out) for kind in KINDS]
+    return source, [Group(kind, source.of(kind), kind not in held_out) for kind in KINDS]
 
 
-def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[Source, list[Tested]]:
+def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[Source, list[Group]]:
     """Pairs of some videos to learn from, and the videos set aside."""
     order = np.random.default_rng((seed, 19)).permutation(len(found))
     count = min(round(settings.aside * len(found)), len(found) - 1) if settings.test else 0
     aside, kept = ([found[n] for n in sorted(some)] for some in (order[:count], order[count:]))
     run.say(f"{len(kept)} videos to learn from" + (f", {len(aside)} set aside to be tested" if aside else ""))
-    groups = [Tested("learned from", Filmed(kept, seed=seed), True)]
+    groups = [Group("learned from", Filmed(kept, seed=seed), True)]
     if aside:
-        groups.append(Tested("set aside", Filmed(aside, seed=seed), False))
+        groups.append(Group("set aside", Filmed(aside, seed=seed), False))
     return Filmed(kept, seed=seed, far=settings.far), groups
 
 
-def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Tested], settings: Train, *, run: NullRun) -> None:
+def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Group], settings: Train, *, run: NullRun) -> None:
     """How well the classes of every group are told apart, as a table and, on average, as measures."""
     how = {"count": settings.test, "frames": settings.frames, "side": settings.most}
     threshold = best_threshold(np.concatenate([amounts(group.source, **how) for group in groups if group.seen]))

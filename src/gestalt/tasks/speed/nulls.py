@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt.tasks.speed.clips import Clip, Source
-from gestalt.tasks.speed.training import TESTED
+from gestalt.tasks.speed.training import FIRST_TESTED
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ def amount(clip: Clip) -> float:
     return float(np.abs(np.diff(clip.astype(np.int16), axis=0)).mean())
 
 
-def amounts(source: Source, *, count: int, frames: int, side: int, first: int = TESTED) -> Floats:
+def amounts(source: Source, *, count: int, frames: int, side: int, first: int = FIRST_TESTED) -> Floats:
     """(N, 2) for normal and sped-up clips of the pairs that `training.told_apart` asks about."""
     pairs = (source.pair(n, frames, side) for n in range(first, first + count))
     return np.array([[amount(clip) for clip in pair] for pair in pairs])
