@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 
 DONE, BUG, MISTAKE, STOPPED = 0, 1, 2, 3
 
-SHORT = {"-n": "--samples"}
-"""Flags that have a short form; each is spelt out before anything else looks at a command line."""
+SHORT = {"-n": "--samples", "--method": "--engine"}
+"""Flags that have another form; each is spelt out before anything else looks at a command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +197,77 @@ COMMANDS: dict[str, Maker | Teller] = {
         inputs="DataSet",
         recipes={"speednet": "gestalt.recipes:speed_finetune"},
     ),
+    "transfer fit": Maker(
+        summary="learn what one folder of pictures has and another lacks",
+        module="gestalt.commands.transfer",
+        function="fit",
+        inputs="Sides",
+        recipes={
+            "mask": "gestalt.recipes:transfer_mask",
+            "disentangle": "gestalt.recipes:transfer_disentangle",
+            "intersection": "gestalt.recipes:transfer_intersection",
+        },
+    ),
+    "transfer add": Maker(
+        summary="pictures with the glasses, or whatever it is, of others",
+        module="gestalt.commands.transfer",
+        function="add",
+        inputs="Guided",
+        recipes={"trained": "gestalt.recipes:transfer_edit"},
+    ),
+    "transfer swap": Maker(
+        summary="pictures with those of others for their own",
+        module="gestalt.commands.transfer",
+        function="swap",
+        inputs="Guided",
+        recipes={"trained": "gestalt.recipes:transfer_edit"},
+    ),
+    "transfer remove": Maker(
+        summary="pictures without them",
+        module="gestalt.commands.transfer",
+        function="remove",
+        inputs="Edited",
+        recipes={"trained": "gestalt.recipes:transfer_edit"},
+    ),
+    "transfer segment": Maker(
+        summary="where in pictures they are",
+        module="gestalt.commands.transfer",
+        function="segment",
+        inputs="Edited",
+        recipes={"trained": "gestalt.recipes:transfer_edit"},
+    ),
+    "transfer grid": Maker(
+        summary="many pictures with those of many others, in one grid",
+        module="gestalt.commands.transfer",
+        function="grid",
+        inputs="Guided",
+        recipes={"trained": "gestalt.recipes:transfer_grid"},
+    ),
+    "transfer between": Maker(
+        summary="pictures on the way from one to another",
+        module="gestalt.commands.transfer",
+        function="between",
+        inputs="Way",
+        recipes={"trained": "gestalt.recipes:transfer_between"},
+    ),
+    "transfer compose": Maker(
+        summary="a face with what two pictures of two sides have",
+        module="gestalt.commands.transfer",
+        function="compose",
+        inputs="Composed",
+        recipes={"trained": "gestalt.recipes:transfer_edit"},
+    ),
+    "transfer test": Maker(
+        summary="measure how well it is done, on drawn faces or held-out pictures",
+        module="gestalt.commands.transfer",
+        function="test",
+        inputs="Tested",
+        recipes={
+            "mask": "gestalt.recipes:transfer_test",
+            "disentangle": "gestalt.recipes:transfer_test",
+            "intersection": "gestalt.recipes:transfer_test",
+        },
+    ),
     "study vae-levels": Maker(
         summary="quality and diversity over the number of VAE levels",
         module="gestalt.commands.study",
@@ -250,7 +321,7 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Carry out one command line; return the exit code."""
     try:
-        code = _dispatch([SHORT.get(word, word) for word in argv])
+        code = _dispatch([_spelt_out(word) for word in argv])
         sys.stdout.flush()  # here, where it can still be told, shows whether anybody could take the answer
         return code
     except _Answered as answer:
@@ -531,6 +602,11 @@ def _unknown(argv: list[str]) -> str:
     if verbs:
         return f"'gestalt {argv[0]}' needs a verb: {', '.join(verbs)}"
     return f"there is no command '{asked}'" + (f"; did you mean '{near[0]}'?" if near else "; gestalt --help lists all")
+
+
+def _spelt_out(word: str) -> str:
+    flag, equals, value = word.partition("=")
+    return SHORT.get(flag, flag) + equals + value
 
 
 def _drop_output() -> None:

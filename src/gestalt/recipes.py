@@ -1,12 +1,13 @@
 """Named configurations. A recipe is a function: preset name -> settings; its docstring says source, cost, result."""
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gestalt.tasks.analogy.config import Apply, Pair, Patch
 from gestalt.tasks.anomaly import config as anomaly
 from gestalt.tasks.generate import config as generate
 from gestalt.tasks.speed import config as speed
+from gestalt.tasks.transfer import config as transfer
 
 T = TypeVar("T")
 
@@ -401,6 +402,131 @@ def speed_finetune(preset: str) -> speed.Finetune:
         "paper": speed.Finetune(trunk="s3dg", frames=64, side=224, steps=30_000, batch=16),
     }
     return choose(presets, preset)
+
+
+def transfer_mask(preset: str) -> transfer.Mask:
+    """Settings of content as a mask and a picture.
+
+    fast   the default: 64 px, narrow networks.
+    tiny   for tests: 32 px, four steps.
+    paper  the published hyperparameters for glasses: 128 px, 22 M weights, 150,000 steps; a GPU is needed. For other
+           content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
+    smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    weights = {
+        "smile": transfer.Weights(again=1, nothing=1, cycle_separate=0.0001),
+        "facial-hair": transfer.Weights(again=1, nothing=1, cycle_common=1, cycle_separate=1, pasted=5),
+        "womens-hair": transfer.Weights(again=0.1, nothing=0.1, cycle_separate=0.04, pasted=1, plain=1),
+        "mens-hair": transfer.Weights(again=0.5, nothing=0.5, cycle_separate=0.5, pasted=5),
+        "handles": transfer.Weights(again=0.5, nothing=0.5, cycle_separate=2.5, pasted=5, plain=7),
+    }
+    confusion = {"womens-hair": 1.0, "mens-hair": 1.0, "handles": 0.1}
+    paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005)
+    presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
+    for name, given in weights.items():
+        most = confusion.get(name, 0.005)
+        presets[name] = transfer.Mask(weights=given, confusion=most)
+        lr = 5e-5 if name == "facial-hair" else paper.lr
+        presets[f"paper-{name}"] = dataclasses.replace(paper, weights=given, confusion=most, lr=lr)
+    return choose(presets, preset)
+
+
+def transfer_disentangle(preset: str) -> transfer.Disentangle:
+    """Settings of common and separate codes.
+
+    fast   the default: 64 px, narrow networks.
+    tiny   for tests: 32 px, four steps.
+    paper  the published hyperparameters: 128 px, 15 M weights, 1,250,000 steps; a GPU is needed. Differences are
+           squared, as in the code that the published results come from.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": transfer.Disentangle(),
+        "tiny": transfer.Disentangle(**_TINY),
+        "paper": transfer.Disentangle(**_PAPER, steps=1_250_000, confusion=0.001, reconstruction="squared"),
+    }
+    return choose(presets, preset)
+
+
+def transfer_intersection(preset: str) -> transfer.Intersection:
+    """Settings of a common code and one for each side.
+
+    fast   the default: 64 px, narrow networks.
+    tiny   for tests: 32 px, four steps.
+    paper  the published hyperparameters: 128 px, 20 M weights, 1,250,000 steps; a GPU is needed.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    presets = {
+        "fast": transfer.Intersection(),
+        "tiny": transfer.Intersection(**_TINY),
+        "paper": transfer.Intersection(**_PAPER, steps=1_250_000, confusion=0.001, zero=1.0),
+    }
+    return choose(presets, preset)
+
+
+_TINY: dict[str, Any] = {"size": 32, "width": 4, "code": 32, "separate": 4, "steps": 4, "batch": 2}
+_PAPER: dict[str, Any] = {
+    "size": 128,
+    "width": 32,
+    "code": 512,
+    "separate": 25,
+    "batch": 32,
+    "lr": 2e-4,
+    "cool": 0.0,
+    "ramp": 0.0,
+    "average": 0.0,
+    "last_norm": True,
+    "shift": 0.0,
+    "apart": 0.0,
+    "light": 0.0,
+}
+
+
+def transfer_edit(preset: str) -> transfer.Edit:
+    """Settings of adding, swapping, removing, composing and segmenting: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Edit(), "tiny": transfer.Edit()}, preset)
+
+
+def transfer_grid(preset: str) -> transfer.Grid:
+    """Settings of grids: eight of each kind, or, in tests (tiny), two.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Grid(), "tiny": transfer.Grid(samples=2)}, preset)
+
+
+def transfer_between(preset: str) -> transfer.Between:
+    """Settings of the way from one to another: seven pictures, or, in tests (tiny), three.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Between(), "tiny": transfer.Between(samples=3)}, preset)
+
+
+def transfer_test(preset: str) -> transfer.Test:
+    """Settings of measuring a method.
+
+    fast   the default: without a run, the mask method on drawn faces of 32 px.
+    tiny   for tests: a few steps.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    tiny = transfer.Test(steps=4, pictures=32, pairs=16, judge=4)
+    return choose({"fast": transfer.Test(), "tiny": tiny}, preset)
 
 
 def choose(presets: dict[str, T], preset: str) -> T:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 PAIRS = 26
 """Scenes that are asked about, two of each kind."""
 
-KEPT = ("1", "2", "3", "4", "9", "10", "13", "14", "map")
+KEPT = ("1", "2", "3", "9", "10", "13", "14", "map")
 
 
 @pytest.fixture(scope="module")

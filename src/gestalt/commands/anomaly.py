@@ -116,7 +116,7 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
     Raises:
         ValueError: a path does not exist, or a folder holds no picture.
     """
-    from gestalt.tasks.anomaly import dataset
+    from gestalt.media import folders
 
     found: list[tuple[Path, PurePath]] = []
     for path in given:
@@ -124,7 +124,7 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
             inside = [
                 picture
                 for folder in [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not is_hidden(p, path))]
-                for picture in dataset.pictures(folder)
+                for picture in folders.pictures(folder)
             ]
             if not inside:
                 raise ValueError(f"{path} holds no picture, and neither do its folders")

@@ -6,10 +6,12 @@ A scene is one of `KINDS`, in three families by what moves it,
     ballistic   bounce, throw, jump, juggle              thrown and falling
     cyclic      gait, roll, flag, hammer                 the same again and again, driven
 
-and its laws of motion are in metres and seconds. How large a metre looks is exp(N(0, spread^2)) times what is usual for
-the kind, so how fast a thing should look is known only up to the root of that: with t the time scale and L the size,
-t ~ sqrt(L / g), and twice the speed looks like the usual speed of what is four times as large. Whoever tells 1x from 2x
-by gravity alone is therefore right at most in Phi(ln 2 / spread) of the cases (`ceiling`).
+and its laws of motion are in metres and seconds, without end: nothing visible jumps, and velocities do so only where
+things touch, when a ball is caught or struck, a foot lands or a door is pushed. How large a metre looks is
+exp(N(0, spread^2)) times what is usual for the kind, so how fast a thing should look is known only up to the root of
+that: with t the time scale and L the size, t ~ sqrt(L / g), and twice the speed looks like the usual speed of what is
+four times as large. Whoever tells 1x from 2x by gravity alone is therefore right at most in Phi(ln 2 / spread) of the
+cases (`ceiling`).
 
 Shutter and camera shake belong to the film, not to the world: the shutter is open for a part of the time from frame to
 frame, and the hand shakes from frame to frame, whatever the speed of the scene.
@@ -201,10 +203,11 @@ def _door(chance: _Chance) -> tuple[Law, float]:
     angle, dying = chance.uniform(0.8, 1.3), chance.uniform(0.05, 0.2)
     pace = 1.2 * math.sqrt(GRAVITY / width)
     lasts = math.tau * 4 / pace
+    first = angle * math.exp(dying * math.tau / 4 / pace)  # so that it first comes to rest about there
 
     def law(t: Floats) -> Bars:
-        since = t % lasts
-        turn = angle * np.exp(-dying * since) * np.cos(pace * since)
+        since = t % lasts  # it swings on its own, and is pushed again as it passes the middle
+        turn = first * np.exp(-dying * since) * np.sin(pace * since)
         end, lift = -0.45 + width * np.cos(turn), 0.25 * width * np.sin(turn)  # nearer sides look higher
         hinge = _still(t, -0.45)
         bars: Bars = [(hinge, _still(t, -0.7), hinge, _still(t, 0.7), 0.05, 1)]
@@ -222,20 +225,27 @@ def _bounce(chance: _Chance) -> tuple[Law, float]:
     drop, springy = 1.1 * _about(chance), chance.uniform(0.75, 0.9)
     radius, drift = 0.14 * _about(chance), chance.uniform(-0.25, 0.25)
     falls = math.sqrt(2 * drop / GRAVITY)
-    begins, rises = [-falls], [math.sqrt(2 * GRAVITY * drop)]
-    while len(begins) < 6:
-        begins.append(begins[-1] + 2 * rises[-1] / GRAVITY)
-        rises.append(rises[-1] * springy)
-    lasts = begins[-1] - 0.0
+    rises = math.sqrt(2 * GRAVITY * drop) * springy ** np.arange(5)
+    begins = np.concatenate([[0], np.cumsum(2 * rises / GRAVITY)])
+    lasts = begins[-1]
+    far = drift * lasts / 2
+    # After the last of its bounces the bat strikes, which turns into springy * (its fall + strike) + strike.
+    strike, pace = (rises[0] - springy * rises[-1]) / (1 + springy), math.pi / (0.6 * falls)
 
     def law(t: Floats) -> Bars:
         since = t % lasts
-        nth = np.searchsorted(np.array(begins), since, side="right") - 1
-        after = since - np.array(begins)[nth]
-        y = np.array(rises)[nth] * after - GRAVITY * after**2 / 2 - 0.6 + radius
-        x = drift * (since - lasts / 2)
-        floor = -0.6 - 0.05
-        return [(_still(t, -2), _still(t, floor), _still(t, 2), _still(t, floor), 0.05, 1), (x, y, x, y, radius, 0)]
+        nth = np.searchsorted(begins[1:-1], since, side="right")
+        after = since - begins[nth]
+        y = rises[nth] * after - GRAVITY * after**2 / 2 - 0.6 + radius
+        x = np.where((t // lasts) % 2 == 0, far, -far) * (2 * since / lasts - 1)
+        swung = np.clip(pace * np.where(since < lasts / 2, since, since - lasts), -math.pi, math.pi)
+        bat = strike / pace * np.sin(swung) * np.cos(swung / 2) ** 2 - 0.65
+        floor, wide = _still(t, -0.65), abs(far) + radius + 0.1
+        return [
+            (_still(t, -2), floor, _still(t, 2), floor, 0.05, 1),
+            (_still(t, -wide), bat, _still(t, wide), bat, 0.05, 2),
+            (x, y, x, y, radius, 0),
+        ]
 
     return law, 1.9
 
@@ -244,18 +254,21 @@ def _throw(chance: _Chance) -> tuple[Law, float]:
     rise, far = 1.4 * _about(chance), 2.4 * _about(chance)
     up = math.sqrt(2 * GRAVITY * rise)
     flies, waits, spin = 2 * up / GRAVITY, chance.uniform(0.1, 0.3), chance.uniform(2, 8)
+    dip = up * waits / math.pi  # half a wave that ends at the speed it began with, upwards
 
     def law(t: Floats) -> Bars:
-        since = t % (flies + waits)
-        after = np.minimum(since, flies)
-        x, y = far * (after / flies - 0.5), up * after - GRAVITY * after**2 / 2 - 0.8
-        c, s = 0.22 * np.cos(spin * since), 0.22 * np.sin(spin * since)
-        return [
-            (_still(t, -far / 2), _still(t, -1.5), _still(t, -far / 2), _still(t, -0.8), 0.12, 1),
-            (_still(t, far / 2), _still(t, -1.5), _still(t, far / 2), _still(t, -0.8), 0.12, 1),
-            (x - c, y - s, x + c, y + s, 0.07, 0),
-            (x + c, y + s, x + c, y + s, 0.1, 2),
-        ]
+        cycle = flies + waits
+        since, way = t % cycle, np.where((t // cycle) % 2 == 0, 1.0, -1.0)  # there and back
+        after, held = np.minimum(since, flies), np.maximum(since - flies, 0)
+        lowered = dip * np.sin(math.pi * held / waits)
+        x, y = way * far * (after / flies - 0.5), up * after - GRAVITY * after**2 / 2 - 0.8 - lowered
+        turn = spin * np.where(way > 0, after, flies - after)
+        c, s = 0.22 * np.cos(turn), 0.22 * np.sin(turn)
+        posts: Bars = []
+        for side in (-1, 1):
+            at = _still(t, side * far / 2)
+            posts.append((at, _still(t, -1.5), at, np.where(way == side, -0.8 - lowered, -0.8), 0.12, 1))
+        return [*posts, (x - c, y - s, x + c, y + s, 0.07, 0), (x + c, y + s, x + c, y + s, 0.1, 2)]
 
     return law, 3.6
 
@@ -264,17 +277,17 @@ def _jump(chance: _Chance) -> tuple[Law, float]:
     high, leg = 0.4 * _about(chance), 0.9
     up = math.sqrt(2 * GRAVITY * high)
     flies = 2 * up / GRAVITY
-    rests = flies * chance.uniform(0.7, 1.1)
+    rests = min(flies * chance.uniform(0.7, 1.1), 0.5 * math.pi / up)  # going down by half a metre at most
     dip = up * rests / math.pi  # half a wave that leaves the ground at the speed it came with
 
     def law(t: Floats) -> Bars:
         since = t % (flies + rests)
         is_up, down = since < flies, since - flies
         hip = np.where(is_up, up * since - GRAVITY * since**2 / 2, -dip * np.sin(math.pi * down / rests))
-        hip = np.maximum(hip, -0.5) + leg - 1.0
+        hip = hip + leg - 1.0
         foot = np.where(is_up, hip - leg, -1.0)
         knee = (hip + foot) / 2
-        bend = np.sqrt(np.clip((leg / 2) ** 2 - ((hip - foot) / 2) ** 2, 0, None))
+        bend = np.sqrt((1.03 * leg / 2) ** 2 - ((hip - foot) / 2) ** 2)  # never quite straight, so no knee snaps
         arm = 0.5 * np.sin(math.tau * since / (flies + rests))
         x = _still(t, 0)
         return [
@@ -324,24 +337,30 @@ def _gait(chance: _Chance) -> tuple[Law, float]:
     speed = math.sqrt(chance.uniform(0.15, 0.35) * GRAVITY * leg)  # Froude numbers of walking
     stride = 2 * 0.75 * leg
     pace, swing = math.tau * speed / stride, 0.45
-    width = 5.0
+    far, bow = 1.3, 0.5  # there, half a circle, and back
 
     def law(t: Floats) -> Bars:
-        x = (speed * t) % width - width / 2
+        gone = (speed * t) % (4 * far + math.tau * bow)
+        there, back = (np.clip(gone - n * (2 * far + math.pi * bow), 0, 2 * far) for n in (0, 1))
+        turn, again = (np.clip((gone - 2 * far) / bow - n * (2 * far / bow + math.pi), 0, math.pi) for n in (0, 1))
+        middle = there - back - far + bow * (np.sin(turn) - np.sin(again))
+        along, across = np.cos(turn + again), np.sin(turn + again)
         bob = 0.03 * np.cos(2 * pace * t)
         hip = leg - 0.9 + bob
         bars: Bars = [(_still(t, -4), _still(t, -0.98), _still(t, 4), _still(t, -0.98), 0.06, 3)]
-        for phase, colour in ((math.pi, 2), (0.0, 1)):
+        for phase, colour, side in ((math.pi, 2, -0.07), (0.0, 1, 0.07)):
+            x = middle + side * across
             thigh = swing * np.sin(pace * t + phase)
-            bend = 0.6 * np.clip(np.cos(pace * t + phase), 0, None)
-            knee_x, knee_y = x + leg / 2 * np.sin(thigh), hip - leg / 2 * np.cos(thigh)
-            foot_x = knee_x + leg / 2 * np.sin(thigh - bend)
+            bend = 0.6 * np.clip(np.cos(pace * t + phase), 0, None) ** 2
+            knee_x, knee_y = x + leg / 2 * np.sin(thigh) * along, hip - leg / 2 * np.cos(thigh)
+            foot_x = knee_x + leg / 2 * np.sin(thigh - bend) * along
             bars.append((x, hip, knee_x, knee_y, 0.08, colour))
             bars.append((knee_x, knee_y, foot_x, knee_y - leg / 2 * np.cos(thigh - bend), 0.06, colour))
             arm = -0.8 * thigh
-            bars.append((x, hip + 0.5, x + 0.55 * np.sin(arm), hip + 0.5 - 0.55 * np.cos(arm), 0.045, colour))
-        bars.append((x, hip, x, hip + 0.55, 0.12, 0))
-        bars.append((x, hip + 0.8, x, hip + 0.8, 0.12, 2))
+            hand_x, hand_y = x + 0.55 * np.sin(arm) * along, hip + 0.5 - 0.55 * np.cos(arm)
+            bars.append((x, hip + 0.5, hand_x, hand_y, 0.045, colour))
+        bars.append((middle, hip, middle, hip + 0.55, 0.12, 0))
+        bars.append((middle, hip + 0.8, middle, hip + 0.8, 0.12, 2))
         return bars
 
     return law, 3.0

@@ -31,3 +31,14 @@ def fresh(build: Callable[[], Net], chance: Generator, *, deviation: float | Non
             else:
                 weight.fill_(0.0 if name.endswith("bias") else 1.0)
     return net
+
+
+def torch_fresh(build: Callable[[], Net], chance: Generator) -> Net:
+    """A new network on the CPU with torch's own first weights, whose chance comes from `chance` alone.
+
+    torch draws them from its global generator, which is seeded for the time of the call and then put back.
+    """
+    seed = int(torch.randint(2**62, (), generator=chance))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build()

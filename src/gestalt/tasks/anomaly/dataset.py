@@ -14,8 +14,6 @@ References:
         Detection. CVPR 2019.
 """
 
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,41 +24,11 @@ from numpy.typing import NDArray
 
 from gestalt.media import image
 from gestalt.media.atomic import AnyPath, quoted
+from gestalt.media.folders import existing, inside, pictures
 from gestalt.ops.chance import seeded
 
 GOOD = "good"
 """The folder, and the kind, of pictures without a defect."""
-
-ENDINGS = frozenset(
-    [
-        ".png",
-        ".apng",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".pfm",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".avif",
-        ".ico",
-        ".pcx",
-        ".psd",
-        ".qoi",
-        ".sgi",
-        ".rgb",
-        ".bw",
-    ]
-)
-"""How files may end, in any case: the usual endings of all formats that `media.image` reads."""
 
 
 class Item(NamedTuple):
@@ -98,10 +66,10 @@ def categories(root: AnyPath) -> list[Category]:
         ValueError: the folder is missing, or is of another layout; or a train/good holds no picture, or two masks
             belong to one picture.
     """
-    root = _folder(root)
+    root = existing(root)
     if (root / "train" / GOOD).is_dir():
         return [_category(root)]
-    found = [folder for folder in _inside(root) if (folder / "train" / GOOD).is_dir()]
+    found = [folder for folder in inside(root) if (folder / "train" / GOOD).is_dir()]
     if not found:
         raise ValueError(
             f"{quoted(root)} is not in the MVTec layout: expected the good pictures in train/good, here or in each of "
@@ -122,7 +90,7 @@ def good(folder: AnyPath) -> list[Path]:
     Raises:
         ValueError: the folder is missing or holds no picture.
     """
-    folder = _folder(folder)
+    folder = existing(folder)
     inner = folder / "train" / GOOD
     found = pictures(inner if inner.is_dir() else folder)
     if not found:
@@ -181,17 +149,12 @@ def read_mask(path: AnyPath, size: tuple[int, int]) -> NDArray[np.bool_]:
     return mask
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The picture files right in a folder, in natural order; none where there is no such folder."""
-    return [path for path in _inside(folder) if path.suffix.lower() in ENDINGS and path.is_file()]
-
-
 def _category(root: Path) -> Category:
     train = pictures(root / "train" / GOOD)
     if not train:
         raise ValueError(f"{quoted(root / 'train' / GOOD)} holds no picture: expected the good ones there")
     items = [Item(path, 0, GOOD, None) for path in pictures(root / "test" / GOOD)]
-    for folder in _inside(root / "test"):
+    for folder in inside(root / "test"):
         if folder.name != GOOD and folder.is_dir():
             masks = _masks(root / "ground_truth" / folder.name)
             items += [Item(path, 1, folder.name, _mask(path, masks)) for path in pictures(folder)]
@@ -216,28 +179,3 @@ def _mask(path: Path, masks: dict[str, list[Path]]) -> Path | None:
         if some:
             return some[0]
     return None
-
-
-def _folder(path: AnyPath) -> Path:
-    folder = Path(os.fsdecode(path))
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(f"{quoted(folder)} {what}: expected a folder of pictures")
-    return folder
-
-
-def _inside(folder: Path) -> list[Path]:
-    """What is in a folder and not hidden, in natural order; nothing where there is no such folder."""
-    if not folder.is_dir():
-        return []
-    try:
-        names = [name for name in os.listdir(folder) if not name.startswith(".")]
-    except PermissionError as error:
-        raise ValueError(f"{quoted(folder)} may not be read by this user: change its permissions or copy it") from error
-    return [folder / name for name in sorted(names, key=_natural)]
-
-
-def _natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Numbers by their values; names that are then equal ("1", "01") by their characters."""
-    parts = re.split(r"([0-9]+)", name.lower())
-    return [(0, int(part), "") if n % 2 else (1, 0, part) for n, part in enumerate(parts)], name

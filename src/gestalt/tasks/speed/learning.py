@@ -6,6 +6,7 @@ frame to frame, with the threshold that is best for what was learned from.
 """
 
 import csv
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,16 +19,16 @@ from gestalt.run.service import NullRun
 from gestalt.tasks.speed import model, training
 from gestalt.tasks.speed.clips import Drawn, Filmed, Source
 from gestalt.tasks.speed.config import Train
-from gestalt.tasks.speed.nulls import amounts, best_threshold
+from gestalt.tasks.speed.nulls import amounts, best_threshold, ranked_right, told_right
 from gestalt.tasks.speed.speednet import SpeedNet
 
 Videos = Sequence[tuple[Path, float]]
 
 
-class Tested(NamedTuple):
-    """A group of pairs that is tested.
+class Group(NamedTuple):
+    """Pairs of one kind, or of some videos, that are tested together.
 
-    name: of the group.
+    name: of what they show.
     source: of its pairs.
     seen: whether more of its kind were learned from.
     """
@@ -35,6 +36,28 @@ class Tested(NamedTuple):
     name: str
     source: Source
     seen: bool
+
+
+class Row(NamedTuple):
+    """What came of testing a group.
+
+    name, seen: as of the group.
+    accuracy: of the network, with 0 as the threshold.
+    ranked: part of the pairs that the network ranks right.
+    by_change: accuracy of the amount of change, with the threshold that is best for what was learned from.
+    ranked_by_change: part of the pairs whose sped-up clip changes more.
+    """
+
+    name: str
+    seen: bool
+    accuracy: float
+    ranked: float
+    by_change: float
+    ranked_by_change: float
+
+
+MEASURES = Row._fields[2:]
+"""Of a row, those that are measured."""
 
 
 def check(found: Videos, refused: Sequence[str]) -> None:
@@ -66,36 +89,61 @@ def make(found: Videos, settings: Train, *, seed: int, device: torch.device, run
     return net
 
 
-def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Tested]]:
+def drawn(settings: Train, *, seed: int) -> tuple[Source, list[Group]]:
     """Pairs of drawn motion to learn from, and the kinds of motion to test."""
     held_out = {kind for family in settings.held_out for kind in FAMILIES[family]}
     kinds = [kind for kind in KINDS if kind not in held_out]
     source = Drawn(kinds, seed=seed, spread=settings.spread, far=settings.far)
-    return source, [Tested(kind, source.of(kind), kind not in held_out) for kind in KINDS]
+    return source, [Group(kind, source.of(kind), kind not in held_out) for kind in KINDS]
 
 
-def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[Source, list[Tested]]:
+def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[Source, list[Group]]:
     """Pairs of some videos to learn from, and the videos set aside."""
     order = np.random.default_rng((seed, 19)).permutation(len(found))
     count = min(round(settings.aside * len(found)), len(found) - 1) if settings.test else 0
     aside, kept = ([found[n] for n in sorted(some)] for some in (order[:count], order[count:]))
     run.say(f"{len(kept)} videos to learn from" + (f", {len(aside)} set aside to be tested" if aside else ""))
-    groups = [Tested("learned from", Filmed(kept, seed=seed), True)]
+    groups = [Group("learned from", Filmed(kept, seed=seed), True)]
     if aside:
-        groups.append(Tested("set aside", Filmed(aside, seed=seed), False))
+        groups.append(Group("set aside", Filmed(aside, seed=seed), False))
     return Filmed(kept, seed=seed, far=settings.far), groups
 
 
-def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Tested], settings: Train, *, run: NullRun) -> None:
-    """How well the classes of every group are told apart, as a table and, on average, as measures."""
+def examine(net: SpeedNet, groups: Sequence[Group], settings: Train, *, spread: float | None = None) -> list[Row]:
+    """How well the classes of every group are told apart, by a network and by the amount of change.
+
+    Args:
+        net: ready to judge.
+        groups: one at least is of what was learned from.
+        settings: of training; the number of pairs, and the length and size of their clips, count here.
+        spread: of drawn motion, if another one than was learned from.
+    """
+    if spread is not None:
+        groups = [
+            group._replace(source=dataclasses.replace(group.source, spread=spread))
+            for group in groups
+            if isinstance(group.source, Drawn)
+        ]
     how = {"count": settings.test, "frames": settings.frames, "side": settings.most}
-    threshold = best_threshold(np.concatenate([amounts(group.source, **how) for group in groups if group.seen]))
-    rows: list[tuple[str, bool, float, float, float]] = []
-    for group in groups:
-        told = training.told_apart(net, group.source, **how)
-        moved = amounts(group.source, **how)
-        by_change = float(((moved[:, 0] < threshold).mean() + (moved[:, 1] >= threshold).mean()) / 2)
-        rows.append((group.name, group.seen, told.accuracy, told.ranked, by_change))
+    moved = [amounts(group.source, **how) for group in groups]
+    threshold = best_threshold(np.concatenate([some for some, group in zip(moved, groups, strict=True) if group.seen]))
+    rows = []
+    for some, group in zip(moved, groups, strict=True):
+        said = training.told_apart(net, group.source, **how)
+        by_change = told_right(some, threshold), ranked_right(some)
+        rows.append(Row(group.name, group.seen, said.accuracy, said.ranked, *by_change))
+    return rows
+
+
+def on_average(rows: Sequence[Row], *, seen: bool) -> dict[str, float]:
+    """The mean measures of the groups that were learned from, or of those that were not; empty if there is none."""
+    some = [row[2:] for row in rows if row.seen == seen]
+    return dict(zip(MEASURES, map(float, np.mean(some, 0)), strict=True)) if some else {}
+
+
+def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Group], settings: Train, *, run: NullRun) -> None:
+    """How well the classes of every group are told apart, as a table and, on average, as measures."""
+    rows = examine(net, groups, settings)
     with (
         run.file(
             "tested.csv", "clips told apart, pairs ranked right, and what the amount of change says", kind="table"
@@ -103,15 +151,10 @@ def keep_tests(net: SpeedNet, source: Source, groups: Sequence[Tested], settings
         path.open("w", newline="", encoding="utf-8") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(("motion", "learned from", "accuracy", "ranked right", "accuracy by change"))
+        table.writerow(("motion", "learned from", "accuracy", "ranked right", "accuracy by change", "ranked by change"))
         for name, seen, *values in rows:
             table.writerow((name, "yes" if seen else "no", *(f"{value:.4f}" for value in values)))
     for seen, prefix in ((True, "seen"), (False, "held_out")):
-        some = np.array([row[2:] for row in rows if row[1] == seen])
-        if len(some):
-            accuracy, ranked, by_change = some.mean(0)
-            run.measure(
-                **{f"{prefix}_accuracy": accuracy, f"{prefix}_ranked": ranked, f"{prefix}_by_change": by_change}
-            )
+        run.measure(**{f"{prefix}_{name}": value for name, value in on_average(rows, seen=seen).items()})
     if isinstance(source, Drawn):
         run.measure(ceiling=ceiling(source.spread))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt.tasks.speed.clips import Clip, Source
-from gestalt.tasks.speed.training import TESTED
+from gestalt.tasks.speed.training import FIRST_TESTED
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +17,7 @@ def amount(clip: Clip) -> float:
     return float(np.abs(np.diff(clip.astype(np.int16), axis=0)).mean())
 
 
-def amounts(source: Source, *, count: int, frames: int, side: int, first: int = TESTED) -> Floats:
+def amounts(source: Source, *, count: int, frames: int, side: int, first: int = FIRST_TESTED) -> Floats:
     """(N, 2) for normal and sped-up clips of the pairs that `training.told_apart` asks about."""
     pairs = (source.pair(n, frames, side) for n in range(first, first + count))
     return np.array([[amount(clip) for clip in pair] for pair in pairs])
@@ -26,8 +26,17 @@ def amounts(source: Source, *, count: int, frames: int, side: int, first: int = 
 def best_threshold(found: Floats) -> float:
     """The amount from which on to say sped-up so that most of (N, 2) is told right."""
     values = np.sort(found.ravel())
-    right = [(found[:, 0] < value).mean() + (found[:, 1] >= value).mean() for value in values]
-    return float(values[int(np.argmax(right))])
+    return float(values[int(np.argmax([told_right(found, value) for value in values]))])
+
+
+def told_right(found: Floats, threshold: float) -> float:
+    """The part of both classes, of (N, 2), that is told right by saying sped-up from a threshold on."""
+    return float(((found[:, 0] < threshold).mean() + (found[:, 1] >= threshold).mean()) / 2)
+
+
+def ranked_right(found: Floats) -> float:
+    """The part of pairs, (N, 2), whose sped-up clip has more."""
+    return float((found[:, 1] > found[:, 0]).mean())
 
 
 def colours(clip: Clip) -> NDArray[np.float32]:

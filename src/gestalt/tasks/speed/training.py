@@ -37,8 +37,8 @@ Made = TypeVar("Made")
 AHEAD = 4
 """Batches, or clips to test with, that are made while the network looks at one."""
 
-TESTED = 2**30
-"""Number from which on pairs are for testing; training takes those below."""
+FIRST_TESTED = 2**30
+"""Number of the first pair that is for testing; training takes those below."""
 
 
 class Batch(NamedTuple):
@@ -117,7 +117,7 @@ def batches(source: Source, settings: Train, *, seed: int, first: int = 0) -> It
         chance = np.random.default_rng((seed, step, 17))
         side = 4 * int(chance.integers(math.ceil(settings.least / 4), settings.most // 4 + 1))
         begin = step * settings.pairs + rank * count
-        return batch([source.pair(n % TESTED, settings.frames, side) for n in range(begin, begin + count)])
+        return batch([source.pair(n % FIRST_TESTED, settings.frames, side) for n in range(begin, begin + count)])
 
     yield from ahead(make, itertools.count(first))
 
@@ -201,8 +201,8 @@ class Parallel(nn.Module):
         return self.net(x)
 
 
-class Tested(NamedTuple):
-    """How well the classes are told apart.
+class Answers(NamedTuple):
+    """What a network said of pairs, and how well that tells the classes apart.
 
     accuracy: of both classes, with 0 as the threshold.
     ranked: part of the pairs whose sped-up clip has the larger logit.
@@ -215,7 +215,9 @@ class Tested(NamedTuple):
 
 
 @torch.no_grad()
-def told_apart(net: SpeedNet, source: Source, *, count: int, frames: int, side: int, first: int = TESTED) -> Tested:
+def told_apart(
+    net: SpeedNet, source: Source, *, count: int, frames: int, side: int, first: int = FIRST_TESTED
+) -> Answers:
     """Ask about pairs that were not trained on.
 
     Args:
@@ -231,4 +233,4 @@ def told_apart(net: SpeedNet, source: Source, *, count: int, frames: int, side: 
         found.append(net(some.clips.to(device)).float().cpu().view(-1, 2))
     logits = torch.cat(found)
     right = ((logits[:, 0] < 0).float().mean() + (logits[:, 1] > 0).float().mean()) / 2
-    return Tested(float(right), float((logits[:, 1] > logits[:, 0]).float().mean()), logits)
+    return Answers(float(right), float((logits[:, 1] > logits[:, 0]).float().mean()), logits)

@@ -1,0 +1,335 @@
+"""What the three methods share: pictures to codes, codes to pictures, and the loop that learns it.
+
+Pictures come from two folders that are not paired: x has content (glasses), y has none, or content of another kind.
+
+    c = common(x)       what pictures of both sides have: who it is, where, in which light
+    s = separate(x)     what only pictures with content have
+    code(c, s)          both, one after the other in channels; a content that is absent is zero
+    render(c, s)        the picture of a code
+
+A critic is shown common codes and learns which side they come from; the encoder learns to give it nothing to go by.
+Then all that tells glasses from no glasses has to go through s, and
+
+    add     render(common(y), separate(x))      y with exactly the glasses of x
+    swap    render(common(x), separate(x'))
+    remove  render(common(x))
+
+A method is a `Transfer`: its encoders and decoders, how it renders, and its loss terms by name. `fit` knows none of
+them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
+
+Where this departs from what the authors published, for all three: the last layer of an encoder is not normalised
+(`last_norm`), so that zero is an ordinary code; content is read from a picture that is moved and sized otherwise
+(`apart`), so that its code cannot say where on the picture it was, which is for the common code to say; the critic
+gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
+encoder; the weight of confusion grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average
+of the weights is kept (`average`). The preset `paper` undoes those that are settings.
+
+References:
+    Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
+        ICLR 2019.
+    Benaim, Khaitov, Galanti, Wolf: Domain Intersection and Domain Difference. ICCV 2019.
+    Mokady, Benaim, Wolf, Bermano: Mask Based Unsupervised Content Transfer. ICLR 2020.
+"""
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gestalt.ops.chance import seeded
+from gestalt.run.service import NullRun
+from gestalt.tasks.transfer.config import Fit, levels
+from gestalt.tasks.transfer.pictures import Side, apart, as_images, batch
+
+Norm = Literal["instance", "batch"]
+Terms = dict[str, tuple[float, Tensor]]
+"""Of a loss: name -> (weight, value)."""
+
+CLIP, LOOK_EVERY, HIDDEN = 5.0, 250, 512
+"""Largest norm of a gradient; steps between two looks at held-out pictures; units of the critic's hidden layer."""
+
+
+class Painted(NamedTuple):
+    """Content, ready to be pasted.
+
+    picture: (N, 3, S, S) in [-1, 1].
+    mask: (N, 1, S, S) in [0, 1].
+    """
+
+    picture: Tensor
+    mask: Tensor
+
+    def on(self, base: Tensor) -> Tensor:
+        """Pasted on a base (N, 3, S, S); where the mask is 0 the base stays, bit for bit."""
+        return base + self.mask * (self.picture - base)
+
+
+class Rendered(NamedTuple):
+    """A picture of a code.
+
+    image: (N, 3, S, S) in [-1, 1].
+    pasted: what was pasted on the picture that was edited, in order; of methods with a mask.
+    """
+
+    image: Tensor
+    pasted: tuple[Painted, ...] = ()
+
+
+class Seen(NamedTuple):
+    """What a step learns from.
+
+    x, y: (N, 3, S, S) pictures with and without content.
+    moved_x, moved_y: the same, moved and sized otherwise: what content is read from.
+    common_x, common_y: common codes of x and y.
+    """
+
+    x: Tensor
+    y: Tensor
+    moved_x: Tensor
+    moved_y: Tensor
+    common_x: Tensor
+    common_y: Tensor
+
+
+class Encoder(nn.Sequential):
+    """Halves a picture once for each number of channels: (N, 3, S, S) -> (N, C, S / 2^L, S / 2^L).
+
+    Args:
+        counts: channels after each convolution.
+        norm: that follows it, before LeakyReLU(0.2).
+        last_norm: whether the last one is followed by these too, or by nothing.
+        spectral: whether spectral norms are held at 1.
+    """
+
+    def __init__(self, counts: Sequence[int], *, norm: Norm, last_norm: bool, spectral: bool = False) -> None:
+        layers: list[nn.Module] = []
+        for n, (before, after) in enumerate(pairwise((3, *counts))):
+            conv = nn.Conv2d(before, after, 4, stride=2, padding=1)
+            layers.append(spectral_norm(conv) if spectral else conv)
+            if last_norm or n < len(counts) - 1:
+                layers += [_norm(norm, after), nn.LeakyReLU(0.2)]
+        super().__init__(*layers)
+
+
+class Decoder(nn.Sequential):
+    """Doubles a code once for each number of channels, the last ones without a norm: (N, C, R, R) -> (N, out, S, S).
+
+    Args:
+        code: channels that come in.
+        counts: channels after each transposed convolution but the last.
+        out: channels after the last.
+        norm: that follows each of the former.
+        slope: of LeakyReLU below 0, after the norm.
+        spectral: whether their spectral norms are held at 1.
+    """
+
+    def __init__(
+        self, code: int, counts: Sequence[int], out: int, *, norm: Norm, slope: float = 0.0, spectral: bool = False
+    ) -> None:
+        layers: list[nn.Module] = []
+        for before, after in pairwise((code, *counts)):
+            conv = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+            layers += [spectral_norm(conv) if spectral else conv, _norm(norm, after), nn.LeakyReLU(slope)]
+        super().__init__(*layers, nn.ConvTranspose2d((code, *counts)[-1], out, 4, stride=2, padding=1))
+
+
+class Transfer(nn.Module, ABC):
+    """A method: common and separate codes, how they are rendered, and what is asked of them.
+
+    Args:
+        settings: of the method.
+        norm: of its encoders.
+        spectral: whether the spectral norms of encoders are held at 1.
+        most: channels that no layer of a separate encoder exceeds.
+    """
+
+    def __init__(self, settings: Fit, *, norm: Norm, spectral: bool = False, most: int) -> None:
+        super().__init__()
+        shared = settings.code - settings.contents * settings.separate
+        self.size, self.rest = settings.size, settings.size >> levels(settings.size)
+        self.contents, self.channels = settings.contents, settings.separate
+        how: dict[str, Any] = {"norm": norm, "last_norm": settings.last_norm, "spectral": spectral}
+        counts = widths(settings)
+        self.common = Encoder([*(min(n, shared) if n == settings.code else n for n in counts[:-1]), shared], **how)
+        self.separate = nn.ModuleList(
+            Encoder([*(min(n, most) for n in counts[:-1]), settings.separate], **how) for _ in range(settings.contents)
+        )
+        self.critic = nn.Sequential(
+            nn.Flatten(), nn.Linear(shared * self.rest**2, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 1)
+        )
+
+    def code(self, common: Tensor, *contents: Tensor | None) -> Tensor:
+        """The whole code (N, C, R, R); a content that is None or not given is zero."""
+        given = (*contents, *(None,) * (self.contents - len(contents)))
+        absent = common.new_zeros(len(common), self.channels, *common.shape[2:])
+        return torch.cat([common, *(absent if one is None else one for one in given)], 1)
+
+    @abstractmethod
+    def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
+        """The picture of a code.
+
+        Args:
+            common: (N, C, R, R).
+            contents: (N, C', R, R) each; None for one that is absent.
+            base: (N, 3, S, S) that a mask method pastes content on; by default its own picture without. Others paint
+                the whole picture and do not look at it.
+        """
+
+    @abstractmethod
+    def terms(self, seen: "Seen") -> Terms:
+        """The method's losses but confusion."""
+
+    def rebuilt(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Both sides' pictures from their own codes."""
+        own = [None] * (self.contents - 1) + [self.separate[-1](y)] if self.contents > 1 else []
+        return (
+            self.render(self.common(x), self.separate[0](x)).image,
+            self.render(self.common(y), *own).image,
+        )
+
+
+def widths(settings: Fit) -> list[int]:
+    """Channels after every convolution of an encoder, the whole code's being the last."""
+    count = levels(settings.size)
+    return [*(min(settings.width << n, settings.code) for n in range(count - 1)), settings.code]
+
+
+def confused(model: Transfer, common_x: Tensor, common_y: Tensor) -> Tensor:
+    """How far the critic is from taking all common codes for those of pictures without content."""
+    return _says(model.critic(common_x), 0.0) + _says(model.critic(common_y), 0.0)
+
+
+def told(model: Transfer, common_x: Tensor, common_y: Tensor) -> Tensor:
+    """How far the critic is from telling which side common codes come from; they are taken as they are."""
+    return _says(model.critic(common_x.detach()), 1.0) + _says(model.critic(common_y.detach()), 0.0)
+
+
+def fit(
+    model: Transfer,
+    content: Side,
+    plain: Side,
+    settings: Fit,
+    *,
+    seed: int,
+    device: torch.device,
+    run: NullRun = NullRun(),
+) -> Transfer:
+    """Train a method on two folders; what comes back is ready to use.
+
+    Args:
+        model: with its first weights, on any device.
+        content: pictures with the content; of two kinds of content, the first.
+        plain: pictures without; of two kinds, the second.
+        settings: of the method.
+        seed: of which pictures come when, and how they are moved.
+        device: that computes.
+        run: takes the loop.
+    """
+    model = model.to(device).to(memory_format=torch.channels_last).train()
+    average = copy.deepcopy(model).requires_grad_(False)
+    kept = copy.deepcopy(average)
+    critic = list(model.critic.parameters())
+    networks = [weight for name, weight in model.named_parameters() if not name.startswith("critic.")]
+    painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999))
+    judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999))
+    looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
+    state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge, "looks": looks}
+    for step in run.steps("fit", settings.steps, state):
+        if looks["stopped"]:
+            continue
+        x, y = (
+            batch(side, settings, seed=seed, side=n, step=step).to(device) for n, side in enumerate((content, plain))
+        )
+        for optimiser in (painter, judge):
+            optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
+
+        seen = Seen(x, y, *apart(x, y, settings.apart, seeded(seed, step, 2)), model.common(x), model.common(y))
+        terms = model.terms(seen)
+        weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
+        if weight:
+            terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y))
+        loss = total(terms)
+        painter.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(networks, CLIP)
+        painter.step()
+
+        if weight:
+            judged = told(model, seen.common_x, seen.common_y)
+            judge.zero_grad(set_to_none=True)
+            judged.backward()
+            nn.utils.clip_grad_norm_(critic, CLIP)
+            judge.step()
+            terms["critic"] = (1.0, judged)
+
+        follow(average, model, min(settings.average, (step + 1) / (step + 10)))
+        if step % 50 == 0:
+            run.log(step, **{name: float(value.detach()) for name, (_, value) in terms.items()})
+        if (step + 1) % LOOK_EVERY == 0 or step == settings.steps - 1:
+            look(average, kept, content, plain, looks, settings, step=step, run=run)
+    chosen = kept if settings.patience else average
+    return chosen.eval()
+
+
+@torch.no_grad()
+def look(
+    average: Transfer,
+    kept: Transfer,
+    content: Side,
+    plain: Side,
+    looks: dict[str, Any],
+    settings: Fit,
+    *,
+    step: int,
+    run: NullRun,
+) -> None:
+    """See how well pictures held out are rebuilt; keep the best weights, and stop where it gets no better."""
+    average.eval()
+    device = next(average.parameters()).device
+    x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
+    again_x, again_y = average.rebuilt(x, y)
+    error = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
+    run.log(step, held_out=error)
+    average.train()
+    if error < looks["best"]:
+        looks["best"], looks["at"] = error, step
+        kept.load_state_dict(average.state_dict())
+    elif settings.patience and step - looks["at"] >= settings.patience * LOOK_EVERY:
+        looks["stopped"] = True
+        run.say(f"stopped after {step + 1} steps: pictures held out were rebuilt best after {looks['at'] + 1}")
+
+
+def cooled(step: int, settings: Fit) -> float:
+    """What the step size is multiplied by: 1, then a line down to 0 over the last part of the steps."""
+    left = 1 - step / settings.steps
+    return min(1.0, left / settings.cool) if settings.cool else 1.0
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    """Move an average towards a network's weights and moments; the vectors of spectral norms are taken as they are."""
+    for (name, mean), value in zip(average.state_dict().items(), net.state_dict().values(), strict=True):
+        if mean.is_floating_point() and not name.endswith(("._u", "._v")):
+            mean.lerp_(value, 1 - keep)
+        else:
+            mean.copy_(value)
+
+
+def total(terms: Terms) -> Tensor:
+    """The weighted sum of loss terms."""
+    return torch.stack([weight * value for weight, value in terms.values()]).sum()
+
+
+def _says(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    return nn.InstanceNorm2d(channels) if kind == "instance" else nn.BatchNorm2d(channels)

@@ -1,0 +1,277 @@
+"""Settings of moving content between unpaired folders; no torch."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gestalt.settings import absolute, at_least, below_one, inside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Settings that the three methods share."""
+
+    size: int = 64
+    """Side of the square pictures that are learned from, in pixels: 32, 48, 64, 96, 128, 192 or 256."""
+
+    width: int = 24
+    """Channels of the first layer; each further one has twice as many, up to those of the code."""
+
+    code: int = 192
+    """Channels of the whole code, which is a map of 2x2 or 3x3."""
+
+    separate: int = 16
+    """Channels of the code of each content, out of the whole."""
+
+    steps: int = 6000
+    """Optimiser steps."""
+
+    batch: int = 16
+    """Pictures of each side in a step."""
+
+    lr: float = 1e-3
+    """Adam's step size, of networks and critic."""
+
+    cool: float = 0.5
+    """Part of the steps, at the end, over which the step size falls to 0."""
+
+    confusion: float = 0.005
+    """Weight of hiding from the critic which side a common code comes from."""
+
+    ramp: float = 0.1
+    """Part of the steps, at the beginning, over which that weight grows to its value."""
+
+    average: float = 0.998
+    """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
+
+    last_norm: bool = False
+    """Normalise the codes too, as published; a code of zeros is then no ordinary point."""
+
+    shift: float = 0.03
+    """How far pictures are moved at random while learning, as a part of their side."""
+
+    apart: float = 0.1
+    """How far the picture that content is read from is moved, and how much larger or smaller it is made, at random, as
+    a part of its side; 0, as published, reads it from the very picture that is to be rebuilt."""
+
+    light: float = 0.1
+    """How much brighter or darker they are made at random, of the whole range."""
+
+    patience: int = 0
+    """Stop when pictures held out have been rebuilt no better for so many looks, one every 250 steps; 0 never does."""
+
+    aside: float = 0.1
+    """Part of the pictures that are not learned from, only tested."""
+
+    rule: str = ""
+    """Which pictures of CelebA make the two sides, as glasses, beard-smile or Wearing_Hat; with one folder."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        levels(self.size)
+        at_least(self, 1, "width", "separate", "steps")
+        at_least(self, 2, "batch")
+        at_least(self, 0, "confusion", "patience", "shift", "light", "apart")
+        below_one(self, "average", "ramp", "cool")
+        inside(self, "lr", "aside")
+        if self.code - self.contents * self.separate < 1:
+            raise ValueError(
+                f"--code {self.code} leaves nothing to the common code beside {self.contents} times --separate "
+                f"{self.separate}: raise it"
+            )
+
+    @property
+    def contents(self) -> int:
+        """How many kinds of content have a code of their own."""
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disentangle(Fit):
+    """Settings of common and separate codes."""
+
+    reconstruction: Literal["absolute", "squared"] = "absolute"
+    """How the difference from a picture is measured. The paper writes the first, its results come from the second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intersection(Fit):
+    """Settings of a common code and one for each side."""
+
+    zero: float = 0.1
+    """Weight of each side's code being zero on the other."""
+
+    spectral: bool = True
+    """Hold the spectral norm of every layer at 1."""
+
+    @property
+    def contents(self) -> int:
+        """See `Fit`."""
+        return 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Of the mask method's losses; the published code's names in brackets."""
+
+    pasted: float = 7.0
+    """Content pasted on the picture's own plain version is the picture (gama)."""
+
+    plain: float = 5.0
+    """A picture without content is rebuilt (delta)."""
+
+    again: float = 0.7
+    """A picture's own content, pasted on it again, changes nothing (alpha1)."""
+
+    nothing: float = 0.7
+    """No content, pasted on a picture without, changes nothing (alpha2)."""
+
+    cycle_common: float = 0.0
+    """The common code of a picture that was given content stays (beta1)."""
+
+    cycle_separate: float = 0.001
+    """The code of the content that it was given stays (beta2)."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the weight.
+        """
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"--weights.{name.replace('_', '-')} must be at least 0, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask(Fit):
+    """Settings of content as a mask and a picture."""
+
+    weights: Weights = field(default_factory=Weights)
+    """Of the losses."""
+
+    def __post_init__(self) -> None:
+        """See `Fit`; from a file the weights come as a dict."""
+        super().__post_init__()
+        if isinstance(self.weights, dict):
+            object.__setattr__(self, "weights", Weights(**self.weights))
+
+
+SIZES = (32, 48, 64, 96, 128, 192, 256)
+
+
+def levels(size: int) -> int:
+    """How often a picture is halved until its code, a map of 2x2 or 3x3, is left.
+
+    Raises:
+        ValueError: it cannot be.
+    """
+    if size not in SIZES:
+        raise ValueError(f"--size must be one of {', '.join(map(str, SIZES))}, got {size}")
+    return int(math.log2(size)) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Settings of add, swap, remove, compose and segment."""
+
+    side: Literal["content", "plain"] = "content"
+    """Which side the guide is of; plain with models of --method intersection, whose second side has content too."""
+
+    whole: bool = False
+    """Take the plain picture as a whole when content is removed; by default a mask method takes it only where the
+    content was, and all else stays as it is."""
+
+    threshold: float = -1.0
+    """Of segment: from which value of the mask on a pixel is content's; below 0 the run's own."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        if not self.threshold <= 1:
+            raise ValueError(f"--threshold must be at most 1, got {self.threshold}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Settings of grids."""
+
+    samples: int = 8
+    """Pictures of each kind at most."""
+
+    side: Literal["content", "plain"] = "content"
+    """Which side the guides are of; plain with models of --method intersection."""
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        at_least(self, 1, "samples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Between:
+    """Settings of pictures on the way from one to another."""
+
+    of: Literal["content", "identity"] = "content"
+    """What changes on the way: the content, or who wears it."""
+
+    samples: int = 7
+    """Pictures on the way, both ends among them."""
+
+    side: Literal["content", "plain"] = "content"
+    """Which side the guides are of; plain with models of --method intersection."""
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        at_least(self, 2, "samples")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test:
+    """Settings of measuring a method."""
+
+    size: int = 32
+    """Side of drawn faces in pixels, where no run is given."""
+
+    steps: int = 4000
+    """Optimiser steps, where no run is given."""
+
+    pictures: int = 2000
+    """Drawn faces of each side that are learned from, where no run is given."""
+
+    pairs: int = 256
+    """Drawn pairs that are asked about, or pictures held out of each side at most."""
+
+    two_sided: bool = False
+    """Faces without glasses have moustaches, where no run is given."""
+
+    judge: int = 600
+    """Steps of the classifier that says which side a picture belongs to."""
+
+    features: str = ""
+    """What KID and FID look with, ARCH[:FILE]; none without."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and make a file absolute, so that a run can be resumed from anywhere.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        levels(self.size)
+        object.__setattr__(self, "features", absolute(self.features))
+        at_least(self, 1, "steps", "judge")
+        at_least(self, 16, "pictures", "pairs")

@@ -1,0 +1,220 @@
+"""Drawn faces, where the right answer of every edit is known: how far a method is from it.
+
+    in, out      mean difference inside and outside of what the guide's content covers, in units of [-1, 1]
+    retrieval    how often the result is nearest to the right answer among 16 with other guides' content; 1 in 16 by
+                 chance, and by adding glasses without looking at the guide
+    remove       the same difference of removal, beside that of doing nothing
+    swap         that of a swap
+    mask         intersection over union with where content truly is
+
+Beside each stands what needs no method: the target as it is (`identity`), the right answer for another guide
+(`wrong guide`), average glasses (`mean answer`), and the picture that the networks can at best paint (`rebuilt`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gestalt.drawn import faces
+from gestalt.drawn.faces import Drawn, Glasses, Moustaches, People
+from gestalt.ops.chance import seeded
+from gestalt.tasks.transfer import edits
+from gestalt.tasks.transfer.codes import Transfer
+from gestalt.tasks.transfer.pictures import Side, as_bytes
+
+COVERED, CANDIDATES, CHUNK = 0.15, 16, 64
+"""Opacity from which a pixel is content's; answers to choose among; pictures that are looked at at once."""
+
+THRESHOLDS = tuple(n / 20 for n in range(1, 20))
+"""Of masks, tried on pictures that were learned from."""
+
+
+class Exam(NamedTuple):
+    """Targets, guides and factors, none of which were learned from; one-sided unless there are moustaches.
+
+    plain, content: who is in pictures without and with content.
+    own, other: glasses that `content` wear, and those of guides.
+    moustaches: that `plain` wear; None where they wear nothing.
+    size: S.
+    """
+
+    plain: People
+    content: People
+    own: Glasses
+    other: Glasses
+    moustaches: Moustaches | None
+    size: int
+
+    def target(self) -> Tensor:
+        """Pictures without glasses."""
+        return faces.draw(self.plain, None, self.moustaches, size=self.size).image
+
+    def source(self) -> Drawn:
+        """Pictures with glasses."""
+        return faces.draw(self.content, self.own, size=self.size)
+
+    def guide(self) -> Tensor:
+        """Other people with the glasses to be given: the next one's face with the guide's glasses."""
+        order = torch.arange(len(self.own.tint)).roll(1)
+        return faces.draw(faces.pick(self.content, order), self.other, size=self.size).image
+
+    def answer(self, worn: Glasses) -> Drawn:
+        """The targets with some glasses, and without what they had."""
+        return faces.draw(self.plain, worn, size=self.size)
+
+
+def sides(count: int, size: int, *, seed: int, two: bool = False) -> tuple[Side, Side]:
+    """Two folders to learn from, of other people each, and a few held out.
+
+    Args:
+        count: pictures of each side.
+        size: S.
+        seed: of all chance.
+        two: whether those without glasses have moustaches.
+    """
+    found = []
+    for side in range(2):
+        chance = seeded(seed, 31, side)
+        whole = count + 64
+        persons = faces.people(whole, chance)
+        worn = faces.glasses(whole, chance) if side == 0 else None
+        hair = faces.moustaches(whole, chance) if side == 1 and two else None
+        drawn = as_bytes(faces.draw(persons, worn, hair, size=size).image)
+        found.append(Side(drawn[:count], drawn[count:]))
+    return found[0], found[1]
+
+
+def exam(count: int, size: int, *, seed: int, part: int = 1, two: bool = False) -> Exam:
+    """Factors that were not learned from, by a seed and the number of the part."""
+    chance = seeded(seed, 37, part)
+    plain, content = (faces.people(count, chance) for _ in range(2))
+    own, other = (faces.glasses(count, chance) for _ in range(2))
+    return Exam(plain, content, own, other, faces.moustaches(count, chance) if two else None, size)
+
+
+@torch.no_grad()
+def measure(model: Transfer, asked: Exam) -> dict[str, float]:
+    """Every figure of the module's list, with those that need no method beside.
+
+    Args:
+        model: ready to use.
+        asked: what to do.
+    """
+    target, source, guide = asked.target(), asked.source(), asked.guide()
+    right = asked.answer(asked.other)
+    wrong = asked.answer(_shuffled(asked.other))
+    covered = right.glasses > COVERED
+    given = in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide)
+    found = {
+        "in": _difference(given, right.image, covered),
+        "in_identity": _difference(target, right.image, covered),
+        "in_wrong_guide": _difference(
+            in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide.roll(1, 0)), right.image, covered
+        ),
+        "in_wrong_answer": _difference(wrong.image, right.image, covered),
+        "in_mean_answer": _difference(asked.answer(_mean(asked.other)).image, right.image, covered),
+        "out": _difference(given, right.image, ~covered),
+        "out_identity": _difference(target, right.image, ~covered),
+        "retrieval": retrieval(given, asked),
+        "retrieval_identity": retrieval(target, asked),
+        "retrieval_mean_answer": retrieval(asked.answer(_mean(asked.other)).image, asked),
+    }
+    rebuilt = in_chunks(model, lambda a: model.render(model.common(a), model.separate[0](a)).image, right.image)
+    found["in_rebuilt"] = _difference(rebuilt, right.image, covered)
+
+    bare = faces.draw(asked.content, size=asked.size).image
+    worn = source.glasses > COVERED
+    for name, whole in (("remove", False), ("remove_whole", True)):
+        removed = in_chunks(model, lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
+        found[f"{name}_in"] = _difference(removed, bare, worn)
+        found[f"{name}_out"] = _difference(removed, bare, ~worn)
+    found["remove_in_identity"] = _difference(source.image, bare, worn)
+
+    swapped = faces.draw(asked.content, asked.other, size=asked.size)
+    either = worn | (swapped.glasses > COVERED)
+    result = in_chunks(model, lambda x, g: edits.swap(model, x, g).image, source.image, guide)
+    found["swap_in"] = _difference(result, swapped.image, either)
+    found["swap_in_identity"] = _difference(source.image, swapped.image, either)
+    found["swap_out"] = _difference(result, swapped.image, ~either)
+    return found | leaks(model, source.image, target)
+
+
+@torch.no_grad()
+def measure_masks(model: Transfer, asked: Exam, learned: Exam) -> dict[str, float]:
+    """How well content is found, at the threshold that is best on other pictures.
+
+    Args:
+        model: ready to use.
+        asked: pictures that are judged.
+        learned: pictures that the threshold is chosen on.
+    """
+    known, drawn = learned.source(), asked.source()
+    masks = in_chunks(model, lambda x: edits.segment(model, x), known.image)
+    best = max(THRESHOLDS, key=lambda cut: overlap(masks > cut, known.glasses > COVERED))
+    masks = in_chunks(model, lambda x: edits.segment(model, x), drawn.image)
+    truth = drawn.glasses > COVERED
+    return {
+        "mask_iou": overlap(masks > best, truth),
+        "mask_iou_of_all": overlap(torch.ones_like(truth), truth),
+        "mask_threshold": best,
+    }
+
+
+def retrieval(given: Tensor, asked: Exam) -> float:
+    """How often a result is nearest to the right answer among `CANDIDATES` with other guides' content."""
+    count = len(given)
+    candidates = min(CANDIDATES, count)
+    distances = torch.stack(
+        [
+            (given - asked.answer(faces.pick(asked.other, torch.arange(count).roll(-n))).image).square().mean((1, 2, 3))
+            for n in range(candidates)
+        ],
+        1,
+    )
+    return float((distances.argmin(1) == 0).float().mean())
+
+
+def overlap(one: Tensor, other: Tensor) -> float:
+    """Intersection over union, mean over pictures (N, 1, S, S) of bool."""
+    both, either = ((how(one, other)).flatten(1).sum(1).float() for how in (torch.logical_and, torch.logical_or))
+    return float((both / either.clamp_min(1)).mean())
+
+
+@torch.no_grad()
+def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: float = 1.0) -> dict[str, float]:
+    """How often a linear rule tells from common codes which side they come from; .5 were ideal.
+
+    A half of the pictures is for finding the rule, by ridge regression; the other is judged.
+    """
+    codes = [in_chunks(model, model.common, x).flatten(1) for x in (with_content, without)]
+    half = min(map(len, codes)) // 2
+    some, rest = (torch.cat([c[part] for c in codes]).double() for part in (slice(0, half), slice(half, 2 * half)))
+    label = torch.cat([torch.ones(half), -torch.ones(half)]).double().to(some.device)
+    mean, deviation = some.mean(0), some.std(0).clamp_min(1e-6)
+    known, judged = ((x - mean) / deviation for x in (some, rest))
+    gram = known @ known.T + ridge * known.shape[1] ** 0.5 * torch.eye(len(known)).to(known)
+    said = judged @ (known.T @ torch.linalg.solve(gram, label))
+    return {"leakage": float(((said > 0) == (label > 0)).double().mean())}
+
+
+@torch.no_grad()
+def in_chunks(model: nn.Module, edit: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
+    """An edit of many pictures, some at a time on the model's device; results come back to where pictures are."""
+    device = next(model.parameters()).device
+    parts = zip(*(x.split(CHUNK) for x in pictures), strict=True)
+    return torch.cat([edit(*(x.to(device) for x in some)).to(pictures[0].device) for some in parts])
+
+
+def _difference(one: Tensor, other: Tensor, where: Tensor) -> float:
+    """Mean absolute difference of (N, 3, S, S) where (N, 1, S, S) is true."""
+    return float((one - other).abs().mean(1, keepdim=True)[where].mean())
+
+
+def _shuffled(worn: Glasses) -> Glasses:
+    return faces.pick(worn, torch.arange(len(worn.tint)).roll(1))
+
+
+def _mean(worn: Glasses) -> Glasses:
+    return Glasses(*(values.mean(0, keepdim=True).expand_as(values) for values in worn))

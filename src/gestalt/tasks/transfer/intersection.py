@@ -1,0 +1,51 @@
+"""Domain intersection and domain difference: a common code, and one for what each side alone has (ICCV 2019).
+
+With x of the first side, y of the second, E common, S and T their separate codes, G the decoder, d the critic,
+
+    L = |G(E(x), S(x), 0) - x| + |G(E(y), 0, T(y)) - y| + zeta (|T(x)| + |S(y)|)
+        + lambda (BCE(d(E(x)), 0) + BCE(d(E(y)), 0)).
+
+Either side may have content of its own (glasses against moustaches), so a translation both adds and takes away:
+G(E(y), S(x), 0) is y's face with x's glasses and without its moustache.
+
+Departures, beside those of `codes`: every layer but the last of an encoder is normalised, where the published code
+leaves out the second of the common one.
+
+References:
+    Benaim, Khaitov, Galanti, Wolf: Domain Intersection and Domain Difference. ICCV 2019.
+"""
+
+from typing import final
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from gestalt.tasks.transfer import config
+from gestalt.tasks.transfer.codes import Decoder, Rendered, Seen, Terms, Transfer, widths
+
+
+@final
+class Intersection(Transfer):
+    """See the module."""
+
+    def __init__(self, settings: config.Intersection) -> None:
+        super().__init__(settings, norm="instance", spectral=settings.spectral, most=settings.code)
+        counts = widths(settings)[-2::-1]
+        self.decoder = Decoder(settings.code, counts, 3, norm="instance", spectral=settings.spectral)
+        self.zero = settings.zero
+
+    def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
+        """See `Transfer.render`."""
+        del base
+        return Rendered(self.decoder(self.code(common, *contents)).tanh())
+
+    def terms(self, seen: Seen) -> Terms:
+        """See `Transfer.terms`."""
+        first, second = self.separate
+        rebuilt_x = self.render(seen.common_x, first(seen.moved_x)).image
+        rebuilt_y = self.render(seen.common_y, None, second(seen.moved_y)).image
+        return {
+            "first": (1.0, F.l1_loss(rebuilt_x, seen.x)),
+            "second": (1.0, F.l1_loss(rebuilt_y, seen.y)),
+            "zero": (self.zero, second(seen.x).abs().mean() + first(seen.y).abs().mean()),
+        }
