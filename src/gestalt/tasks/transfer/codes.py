@@ -156,8 +156,8 @@ class Transfer(nn.Module, ABC):
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, settings.separate
         how: dict[str, Any] = {"norm": norm, "last_norm": settings.last_norm, "spectral": spectral}
-        counts = widths(settings)
-        self.common = Encoder([*(min(n, shared) if n == settings.code else n for n in counts[:-1]), shared], **how)
+        counts, last = widths(settings), settings.code - settings.separate
+        self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
             Encoder([*(min(n, most) for n in counts[:-1]), settings.separate], **how) for _ in range(settings.contents)
         )
