@@ -1,0 +1,475 @@
+"""What the three methods share, each against an oracle: sizes and counts, codes, losses, the loop and its stops."""
+
+import dataclasses
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gestalt.ops.chance import seeded
+from gestalt.tasks.transfer import codes, config
+from gestalt.tasks.transfer.codes import Decoder, Encoder, Painted, Seen, Transfer, confused, cooled, fit, follow, told
+from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
+from gestalt.tasks.transfer.model import SETTINGS, fresh
+from gestalt.tasks.transfer.pictures import apart
+from tasks.transfer.methods import CPU, PAPER, TINY, Noted, drawn_sides, pictures, same, small
+
+NAMES = list(TINY)
+
+# -- numbers of weights ------------------------------------------------------------------------------------
+
+
+def convolutions(*channels: int) -> int:
+    """Weights of 4x4 convolutions with biases."""
+    return sum(16 * before * after + after for before, after in itertools.pairwise(channels))
+
+
+def normalised(*channels: int) -> int:
+    """Scales and shifts of a batch norm after each layer but the picture."""
+    return 2 * sum(channels)
+
+
+SHARED = convolutions(3, 32, 64, 128, 256, 487, 487)
+SMALL = convolutions(3, 32, 64, 128, 128, 128, 25)
+LARGE = convolutions(3, 32, 64, 128, 256, 512, 25)
+DECODED = convolutions(512, 512, 256, 128, 64, 32, 3)
+CRITIC = 487 * 4 * 512 + 512 + 512 + 1
+
+COUNTS = {
+    "disentangle": {"common": SHARED, "separate": SMALL, "decoder": DECODED, "critic": CRITIC},
+    "intersection": {
+        "common": convolutions(3, 32, 64, 128, 256, 487, 462),
+        "separate": 2 * LARGE,
+        "decoder": DECODED,
+        "critic": 462 * 4 * 512 + 512 + 512 + 1,
+    },
+    "mask": {
+        "common": SHARED + normalised(32, 64, 128, 256, 487, 487),
+        "separate": SMALL + normalised(32, 64, 128, 128, 128, 25),
+        "plain": convolutions(487, 512, 256, 128, 64, 32, 3) + normalised(512, 256, 128, 64, 32),
+        "content": convolutions(512, 512, 256, 128, 64, 32, 4) + normalised(512, 256, 128, 64, 32),
+        "critic": CRITIC,
+    },
+}
+
+
+def weights_of(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def test_the_oracle_has_the_published_numbers():
+    """In millions, of the table of layers: the published plain decoder has unused inputs for a separate code."""
+    told = [round(number / 1e6, 2) for number in (SHARED, SMALL, COUNTS["intersection"]["common"], LARGE, DECODED)]
+    assert told == [6.48, 0.74, 6.29, 2.99, 6.98]
+    totals = {name: sum(parts.values()) for name, parts in COUNTS.items()}
+    totals["mask"] += (
+        16 * 25 * 512
+        - sum(COUNTS["mask"].values())
+        + sum(
+            (
+                SHARED,
+                SMALL,
+                convolutions(487, 512, 256, 128, 64, 32, 3),
+                convolutions(512, 512, 256, 128, 64, 32, 4),
+                CRITIC,
+            )
+        )
+    )
+    assert {name: round(total / 1e6, 1) for name, total in totals.items()} == {
+        "disentangle": 15.2,
+        "intersection": 20.2,
+        "mask": 22.2,
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_paper_presets_have_exactly_the_published_weights(name):
+    model = fresh(PAPER[name], 0)
+    assert {part: weights_of(net) for part, net in model.named_children()} == COUNTS[name]
+    assert weights_of(model) == sum(COUNTS[name].values())
+    assert weights_of(model) == {"disentangle": 15_202_459, "intersection": 20_200_331, "mask": 21_988_173}[name]
+
+
+# -- sizes and codes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_are_two_or_three_wide_and_pictures_of_the_size(name, size):
+    settings = dataclasses.replace(TINY[name], size=size)
+    model = fresh(settings, 0).eval()
+    x = pictures(2, size)
+    rest = 3 if size in (48, 96, 192) else 2
+    c = model.common(x)
+    s = [encoder(x) for encoder in model.separate]
+    assert c.shape == (2, 32 - 4 * len(s), rest, rest)
+    assert all(one.shape == (2, 4, rest, rest) for one in s)
+    assert model.code(c, *s).shape == (2, 32, rest, rest)
+    assert model.critic(c).shape == (2, 1)
+    rendered = model.render(c, *s)
+    assert rendered.image.shape == (2, 3, size, size)
+    assert rendered.image.abs().max() <= 1
+    assert len(rendered.pasted) == (name == "mask")
+    for painted in rendered.pasted:
+        assert painted.picture.shape == (2, 3, size, size)
+        assert painted.mask.shape == (2, 1, size, size)
+        assert 0 <= painted.mask.min() <= painted.mask.max() <= 1
+
+
+@pytest.mark.parametrize("size", [0, 31, 40, 127, 512])
+def test_other_sizes_are_refused(size):
+    with pytest.raises(ValueError, match=f"^--size must be one of 32, 48, 64, 96, 128, 192, 256, got {size}$"):
+        Mask(size=size)
+
+
+def test_a_code_that_leaves_nothing_in_common_is_refused():
+    for kind, times in ((Disentangle, 1), (config.Intersection, 2)):
+        with pytest.raises(ValueError, match=f"--code 32 leaves nothing .* beside {times} times --separate 32"):
+            kind(code=32, separate=32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_absent_contents_are_zeros(name):
+    model = small(name)
+    x = pictures(3)
+    c = model.common(x)
+    zero = torch.zeros(3, 4, 2, 2)
+    count = model.contents
+    whole = model.code(c)
+    assert torch.equal(whole[:, : 32 - 4 * count], c)
+    assert not whole[:, 32 - 4 * count :].any()
+    for given in ((None,) * count, (zero,) * count, (zero,)):
+        assert torch.equal(model.code(c, *given), whole)
+    s = model.separate[0](x)
+    assert torch.equal(model.code(c, s)[:, 32 - 4 * count : 36 - 4 * count], s)
+    base = x if name == "mask" else None
+    plain = model.render(c, None, base=base).image
+    assert torch.equal(plain, model.render(c, zero, base=base).image)
+    if count == 2:
+        assert torch.equal(model.code(c, None, s)[:, 28:], s)
+        assert torch.equal(model.render(c, None, zero).image, plain)
+        assert torch.equal(model.render(c, s).image, model.render(c, s, zero).image)
+    assert not torch.equal(model.render(c, s, base=base).image, plain)
+
+
+def test_the_plain_picture_of_a_mask_method_does_not_know_of_content():
+    model = small("mask")
+    c = model.common(pictures(2))
+    assert model.render(c).pasted == model.render(c, None).pasted == ()
+    assert torch.equal(model.render(c).image, model.plain(c).tanh())
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 4), (2, 3, 5, 7)])
+def test_a_mask_of_nothing_leaves_the_base_to_the_bit(shape):
+    base, picture = (torch.rand(shape, generator=seeded(n)) * 2 - 1 for n in (1, 2))
+    mask = torch.zeros(shape[0], 1, *shape[2:])
+    assert torch.equal(Painted(picture, mask).on(base), base)
+    mask[:, :, 0] = 1
+    pasted = Painted(picture, mask).on(base)
+    assert torch.equal(pasted[:, :, 1:], base[:, :, 1:])
+    torch.testing.assert_close(pasted[:, :, 0], picture[:, :, 0])
+    torch.testing.assert_close(
+        Painted(picture, mask + 0.25 * (1 - mask)).on(base)[:, :, 1:], (0.75 * base + 0.25 * picture)[:, :, 1:]
+    )
+
+
+# -- losses against oracles --------------------------------------------------------------------------------
+
+
+def encoded(net: Encoder, x: Tensor) -> Tensor:
+    """An encoder by plain calls: convolution, norm, leak, but after the last."""
+    convs = [layer for layer in net if isinstance(layer, nn.Conv2d)]
+    norms = [layer for layer in net if isinstance(layer, nn.BatchNorm2d)]
+    for n, conv in enumerate(convs):
+        x = F.conv2d(x, conv.weight, conv.bias, stride=2, padding=1)
+        if n < len(convs) - 1:
+            x = F.leaky_relu(_normed(x, norms[n] if norms else None), 0.2)
+    return x
+
+
+def decoded(net: Decoder, x: Tensor, slope: float) -> Tensor:
+    """A decoder likewise, without what makes pictures of its numbers."""
+    convs = [layer for layer in net if isinstance(layer, nn.ConvTranspose2d)]
+    norms = [layer for layer in net if isinstance(layer, nn.BatchNorm2d)]
+    for n, conv in enumerate(convs):
+        x = F.conv_transpose2d(x, conv.weight, conv.bias, stride=2, padding=1)
+        if n < len(convs) - 1:
+            x = F.leaky_relu(_normed(x, norms[n] if norms else None), slope)
+    return x
+
+
+def _normed(x: Tensor, norm: nn.BatchNorm2d | None) -> Tensor:
+    if norm is not None:
+        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=1e-5)
+    mean, variance = x.mean((2, 3), keepdim=True), x.var((2, 3), keepdim=True, unbiased=False)
+    return (x - mean) / (variance + 1e-5).sqrt()
+
+
+def absolute(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).abs().sum() / one.numel()
+
+
+def squared(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).square().sum() / one.numel()
+
+
+def stirred(name: str, **changes: Any) -> Transfer:
+    """A method with moments and scales of its own, in float64, ready to use."""
+    model = fresh(dataclasses.replace(TINY[name], **changes), 1).double()
+    chance = seeded(9)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.running_mean, layer.running_var, layer.weight.data, layer.bias.data):
+                values.copy_(0.5 + torch.rand(len(values), generator=chance))
+    return model.eval()
+
+
+def agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], seen: Seen) -> None:
+    found = model.terms(seen)
+    assert list(found) == list(expected)
+    for name, (weight, value) in expected.items():
+        assert found[name][0] == weight
+        torch.testing.assert_close(found[name][1], value, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(codes.total(found), sum(weight * value for weight, value in expected.values()))
+
+
+def doubled(model: Transfer) -> Seen:
+    x, y = (pictures(3, seed=n) for n in (1, 2))
+    x, y, moved_x, moved_y = (some.double() for some in (x, y, *apart(x, y, 0.1, seeded(3))))
+    return Seen(x, y, moved_x, moved_y, encoded(model.common, x), encoded(model.common, y))
+
+
+@pytest.mark.parametrize(("how", "difference"), [("absolute", absolute), ("squared", squared)])
+def test_disentangle_asks_what_its_formula_says(how, difference):
+    model = stirred("disentangle", reconstruction=how)
+    seen = doubled(model)
+    s = encoded(model.separate[0], seen.moved_x)
+    zero = torch.zeros_like(s)
+    with_content = decoded(model.decoder, torch.cat([seen.common_x, s], 1), 0.0).tanh()
+    without = decoded(model.decoder, torch.cat([seen.common_y, zero], 1), 0.0).tanh()
+    expected = {"content": (1.0, difference(with_content, seen.x)), "plain": (1.0, difference(without, seen.y))}
+    agrees(model, expected, seen)
+
+
+def test_intersection_asks_what_its_formula_says():
+    model = stirred("intersection", zero=0.3)
+    seen = doubled(model)
+    first, second = model.separate
+    s, t = encoded(first, seen.moved_x), encoded(second, seen.moved_y)
+    zero = torch.zeros_like(s)
+    rebuilt_x = decoded(model.decoder, torch.cat([seen.common_x, s, zero], 1), 0.0).tanh()
+    rebuilt_y = decoded(model.decoder, torch.cat([seen.common_y, zero, t], 1), 0.0).tanh()
+    silent = absolute(encoded(second, seen.x), zero) + absolute(encoded(first, seen.y), zero)
+    expected = {
+        "first": (1.0, absolute(rebuilt_x, seen.x)),
+        "second": (1.0, absolute(rebuilt_y, seen.y)),
+        "zero": (0.3, silent),
+    }
+    agrees(model, expected, seen)
+
+
+@pytest.mark.parametrize(("common", "separate"), [(0.0, 0.0), (0.0, 0.01), (2.0, 0.0), (1.5, 3.0)])
+def test_mask_asks_what_its_formula_says(common, separate):
+    weights = Weights(pasted=7, plain=5, again=0.6, nothing=0.8, cycle_common=common, cycle_separate=separate)
+    model = stirred("mask", weights=weights)
+    seen = doubled(model)
+    x, y = seen.x, seen.y
+
+    def plain(c: Tensor) -> Tensor:
+        return decoded(model.plain, c, 0.2).tanh()
+
+    def on(c: Tensor, s: Tensor, base: Tensor) -> Tensor:
+        out = decoded(model.content, torch.cat([c, s], 1), 0.2)
+        m, z = out[:, :1].sigmoid(), out[:, 1:].tanh()
+        return m * z + (1 - m) * base
+
+    s = encoded(model.separate[0], seen.moved_x)
+    moved = on(seen.common_y, s, y)
+    expected = {
+        "pasted": (7, absolute(on(seen.common_x, s, plain(seen.common_x)), x)),
+        "plain": (5, absolute(plain(seen.common_y), y)),
+        "again": (0.6, absolute(on(seen.common_x, s, x), x)),
+        "nothing": (0.8, absolute(on(seen.common_y, torch.zeros_like(s), y), y)),
+    }
+    if common:
+        expected["cycle_common"] = (common, squared(encoded(model.common, moved), seen.common_y))
+    if separate:
+        expected["cycle_separate"] = (separate, squared(encoded(model.separate[0], moved), s))
+    agrees(model, expected, seen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_confusion_and_critic_are_logarithms_of_sigmoids(name):
+    model = stirred(name)
+    seen = doubled(model)
+    layers = [layer for layer in model.critic if isinstance(layer, nn.Linear)]
+
+    def judged(c: Tensor) -> Tensor:
+        hidden = F.leaky_relu(c.flatten(1) @ layers[0].weight.T + layers[0].bias, 0.2)
+        return hidden @ layers[1].weight.T + layers[1].bias
+
+    with_content, without = judged(seen.common_x), judged(seen.common_y)
+    taken_for_plain = -(1 - with_content.sigmoid()).log().mean() - (1 - without.sigmoid()).log().mean()
+    told_apart = -with_content.sigmoid().log().mean() - (1 - without.sigmoid()).log().mean()
+    torch.testing.assert_close(confused(model, seen.common_x, seen.common_y), taken_for_plain)
+    torch.testing.assert_close(told(model, seen.common_x, seen.common_y), told_apart)
+
+
+def test_the_critic_learns_without_the_encoder():
+    model = small("disentangle")
+    x, y = model.common(pictures(2)), model.common(pictures(2, seed=1))
+    told(model, x, y).backward()
+    assert all(weight.grad is None for weight in model.common.parameters())
+    assert all(weight.grad is not None for weight in model.critic.parameters())
+    model.zero_grad(set_to_none=True)
+    confused(model, x, y).backward()
+    assert all(weight.grad is not None for weight in model.common.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_sides_are_rebuilt_of_their_own_codes(name):
+    model = small(name)
+    x, y = pictures(2), pictures(2, seed=1)
+    again_x, again_y = model.rebuilt(x, y)
+    assert torch.equal(again_x, model.render(model.common(x), model.separate[0](x)).image)
+    own = (None, model.separate[1](y)) if name == "intersection" else ()
+    assert torch.equal(again_y, model.render(model.common(y), *own).image)
+
+
+def test_spectral_norms_are_about_one():
+    model = fitted("intersection", steps=8).requires_grad_(False)
+    for part in ("common", "separate", "decoder"):
+        layers = [one for one in model.get_submodule(part).modules() if isinstance(one, nn.Conv2d | nn.ConvTranspose2d)]
+        if part == "decoder":
+            assert not nn.utils.parametrize.is_parametrized(layers.pop())
+        for layer in layers:
+            kernel = layer.weight if isinstance(layer, nn.Conv2d) else layer.weight.transpose(0, 1)
+            assert float(torch.linalg.matrix_norm(kernel.flatten(1), 2)) == pytest.approx(1, abs=0.1)
+
+
+# -- the loop ----------------------------------------------------------------------------------------------
+
+
+def fitted(name: str, run: Noted | None = None, seed: int = 2, **changes: Any) -> Transfer:
+    settings = dataclasses.replace(TINY[name], **changes)
+    return fit(fresh(settings, seed), *drawn_sides(), settings, seed=seed, device=CPU, run=run or Noted())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_seeds_give_equal_weights_and_no_chance_comes_from_elsewhere(name):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = fitted(name)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert same(first, fitted(name))
+    assert not same(first, fitted(name, seed=3))
+    assert not first.training
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stopped_loop_goes_on_to_the_same_weights(name, patience, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(codes, "LOOK_EVERY", 2)
+    whole = Noted()
+    expected = fitted(name, whole, steps=8, patience=patience)
+    for end in (3, 5):
+        fitted(name, Noted(tmp_path / "state", end), steps=8, patience=patience)
+    rest = Noted(tmp_path / "state")
+    assert same(fitted(name, rest, steps=8, patience=patience), expected)
+    assert rest.logged == [line for line in whole.logged if line[0] >= 5]
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, errors: list[float]) -> list[dict[str, Tensor]]:
+    """Let looks at held-out pictures find these errors; gives the weights that each look was at."""
+    looked: list[dict[str, Tensor]] = []
+
+    def rebuilt(model: Transfer, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        assert not model.training
+        error = errors[len(looked)]
+        looked.append({name: value.clone() for name, value in model.state_dict().items()})
+        return x + error, y + error
+
+    monkeypatch.setattr(Transfer, "rebuilt", rebuilt)
+    monkeypatch.setattr(codes, "LOOK_EVERY", 2)
+    return looked
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_early_stopping_stops_and_keeps_the_best(name, monkeypatch):
+    looked = scripted(monkeypatch, [0.9, 0.5, 0.6, 0.7, 0.1])
+    run = Noted()
+    kept = fitted(name, run, steps=30, patience=2)
+    assert run.all_of("held_out") == pytest.approx([0.9, 0.5, 0.6, 0.7])
+    assert run.said == ["stopped after 8 steps: pictures held out were rebuilt best after 4"]
+    assert all(torch.equal(value, looked[1][name]) for name, value in kept.state_dict().items())
+    assert not kept.training
+
+
+def test_without_patience_the_last_weights_are_kept(monkeypatch):
+    looked = scripted(monkeypatch, [0.1, 0.5, 0.6])
+    run = Noted()
+    kept = fitted("mask", run, steps=5)
+    assert run.all_of("held_out") == pytest.approx([0.1, 0.5, 0.6])
+    assert run.said == []
+    assert all(torch.equal(value, looked[2][name]) for name, value in kept.state_dict().items())
+
+
+def test_losses_are_logged_by_name_and_fall():
+    for name in NAMES:
+        run = Noted()
+        fitted(name, run, steps=51)
+        asked = {"content", "first", "pasted"} & set(run.logged[0][1])
+        assert len(asked) == 1
+        assert {"confusion", "critic"} < set(run.logged[0][1])
+        losses = run.all_of(asked.pop())
+        assert len(losses) == 2
+        assert losses[1] < losses[0]
+
+
+def test_without_confusion_the_critic_does_not_learn():
+    run = Noted()
+    model = fitted("disentangle", run, confusion=0.0)
+    first = fresh(TINY["disentangle"], 2)
+    assert "critic" not in run.logged[0][1]
+    assert all(torch.equal(a, b) for a, b in zip(model.critic.parameters(), first.critic.parameters(), strict=True))
+    assert not torch.equal(next(model.common.parameters()), next(first.common.parameters()))
+
+
+def test_the_step_size_falls_at_the_end():
+    settings = dataclasses.replace(TINY["mask"], steps=100, cool=0.25)
+    assert [cooled(step, settings) for step in (0, 40, 75)] == [1, 1, 1]
+    assert cooled(80, settings) == pytest.approx(0.8)
+    assert 0 < cooled(99, settings) < 0.05
+    assert cooled(99, dataclasses.replace(settings, cool=0.0)) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_average_follows(name):
+    mean, net = fresh(TINY[name], 0), fresh(TINY[name], 1)
+    before = {key: value.clone() for key, value in mean.state_dict().items()}
+    follow(mean, net, 0.75)
+    for key, value in mean.state_dict().items():
+        new = net.state_dict()[key]
+        if key.endswith(("._u", "._v")) or not value.is_floating_point():
+            assert torch.equal(value, new)
+        else:
+            torch.testing.assert_close(value, 0.75 * before[key] + 0.25 * new)
+    follow(mean, net, 0.0)
+    assert same(mean, net)
+
+
+def test_without_an_average_the_network_itself_is_kept():
+    settings: Fit = dataclasses.replace(TINY["disentangle"], average=0.0)
+    model = fresh(settings, 0)
+    assert same(fit(model, *drawn_sides(), settings, seed=0, device=CPU), model)
+    assert math.isfinite(sum(float(weight.detach().sum()) for weight in model.parameters()))
+
+
+def test_methods_go_by_their_names():
+    assert {name: type(settings) for name, settings in TINY.items()} == SETTINGS
