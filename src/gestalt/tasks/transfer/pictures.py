@@ -56,14 +56,19 @@ def squared(picture: Tensor, size: int) -> Tensor:
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     around = (left, side - width - left, top, side - height - top)
+    # The longer axis first: a square as large as a strip is long may not fit in memory.
+    picture = resize(picture, tuple(size if length == side else length for length in (height, width)))
     return resize(F.pad(picture, around, mode="replicate"), (size, size)).clamp(-1, 1)
 
 
 def unsquared(square: Tensor, height: int, width: int) -> Tensor:
     """The part of (1, C, S, S) that shows a picture of H x W, at that size: (1, C, H, W)."""
     side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    return resize(square, (side, side))[:, :, top : top + height, left : left + width]
+    for axis, length in ((2, height), (3, width)):
+        if length < side:
+            size = [side if n == axis else square.shape[n] for n in (2, 3)]
+            square = resize(square, size).narrow(axis, (side - length) // 2, length)
+    return resize(square, (height, width))
 
 
 def as_bytes(images: Tensor) -> Tensor:
