@@ -14,7 +14,6 @@ from gestalt.ops.chance import seeded
 from gestalt.run.checkpoint import LoopState
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer import exact
-from gestalt.tasks.transfer.codes import Transfer
 from gestalt.tasks.transfer.config import Fit
 from gestalt.tasks.transfer.model import fresh
 from gestalt.tasks.transfer.pictures import Side
@@ -36,8 +35,8 @@ PAPER: dict[str, Fit] = {
 class Noted(NullRun):
     """Keeps what is logged, said and written, and can stop before a step, its state going to a file."""
 
-    def __init__(self, file: Path | None = None, end: int = 10**9) -> None:
-        self.file, self.end = file, end
+    def __init__(self, state: Path | None = None, end: int = 10**9) -> None:
+        self.kept_at, self.end = state, end
         self.logged: list[tuple[int, dict[str, float]]] = []
         self.said: list[str] = []
         self.measures: dict[str, float] = {}
@@ -46,10 +45,10 @@ class Noted(NullRun):
         self.captions: dict[str, str] = {}
 
     def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
-        if self.file is None:
+        if self.kept_at is None:
             yield from range(total)
             return
-        kept = LoopState(self.file.with_name(f"{self.file.name} {name}"), name, total, state)
+        kept = LoopState(self.kept_at.with_name(f"{self.kept_at.name} {name}"), name, total, state)
         for step in range(kept.restore(), min(total, self.end)):
             yield step
             kept.save(step + 1)
@@ -77,7 +76,7 @@ class Noted(NullRun):
         return [measures[name] for _, measures in self.logged if name in measures]
 
 
-def small(name: str, seed: int = 0) -> Transfer:
+def small(name: str, seed: int = 0) -> Any:
     """A method with first weights, ready to use."""
     return fresh(TINY[name], seed).eval()
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gestalt.ops.chance import seeded
 from gestalt.tasks.transfer import codes, config
-from gestalt.tasks.transfer.codes import Decoder, Encoder, Painted, Seen, Transfer, confused, cooled, fit, follow, told
+from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, told
 from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
 from gestalt.tasks.transfer.model import SETTINGS, fresh
 from gestalt.tasks.transfer.pictures import apart
@@ -181,7 +181,7 @@ def test_a_mask_of_nothing_leaves_the_base_to_the_bit(shape):
 # -- losses against oracles --------------------------------------------------------------------------------
 
 
-def encoded(net: Encoder, x: Tensor) -> Tensor:
+def encoded(net: Any, x: Tensor) -> Tensor:
     """An encoder by plain calls: convolution, norm, leak, but after the last."""
     convs = [layer for layer in net if isinstance(layer, nn.Conv2d)]
     norms = [layer for layer in net if isinstance(layer, nn.BatchNorm2d)]
@@ -192,7 +192,7 @@ def encoded(net: Encoder, x: Tensor) -> Tensor:
     return x
 
 
-def decoded(net: Decoder, x: Tensor, slope: float) -> Tensor:
+def decoded(net: Any, x: Tensor, slope: float) -> Tensor:
     """A decoder likewise, without what makes pictures of its numbers."""
     convs = [layer for layer in net if isinstance(layer, nn.ConvTranspose2d)]
     norms = [layer for layer in net if isinstance(layer, nn.BatchNorm2d)]
@@ -218,13 +218,14 @@ def squared(one: Tensor, other: Tensor) -> Tensor:
     return (one - other).square().sum() / one.numel()
 
 
-def stirred(name: str, **changes: Any) -> Transfer:
+def stirred(name: str, **changes: Any) -> Any:
     """A method with moments and scales of its own, in float64, ready to use."""
-    model = fresh(dataclasses.replace(TINY[name], **changes), 1).double()
+    model: Any = fresh(dataclasses.replace(TINY[name], **changes), 1).double()
     chance = seeded(9)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            for values in (layer.running_mean, layer.running_var, layer.weight.data, layer.bias.data):
+            moments: Any = (layer.running_mean, layer.running_var, layer.weight.data, layer.bias.data)
+            for values in moments:
                 values.copy_(0.5 + torch.rand(len(values), generator=chance))
     return model.eval()
 
@@ -238,7 +239,7 @@ def agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], seen: See
     torch.testing.assert_close(codes.total(found), sum(weight * value for weight, value in expected.values()))
 
 
-def doubled(model: Transfer) -> Seen:
+def doubled(model: Any) -> Seen:
     x, y = (pictures(3, seed=n) for n in (1, 2))
     x, y, moved_x, moved_y = (some.double() for some in (x, y, *apart(x, y, 0.1, seeded(3))))
     return Seen(x, y, moved_x, moved_y, encoded(model.common, x), encoded(model.common, y))
