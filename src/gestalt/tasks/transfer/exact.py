@@ -186,10 +186,13 @@ def overlap(one: Tensor, other: Tensor) -> float:
 def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: float = 1.0) -> dict[str, float]:
     """How often a linear rule tells from common codes which side they come from; .5 were ideal.
 
-    A half of the pictures is for finding the rule, by ridge regression; the other is judged.
+    A half of the pictures is for finding the rule, by ridge regression; the other is judged. Of one picture there is
+    no half, and nothing is said.
     """
+    half = min(len(with_content), len(without)) // 2
+    if not half:
+        return {}
     codes = [in_chunks(model, model.common, x).flatten(1) for x in (with_content, without)]
-    half = min(map(len, codes)) // 2
     some, rest = (torch.cat([c[part] for c in codes]).double() for part in (slice(0, half), slice(half, 2 * half)))
     label = torch.cat([torch.ones(half), -torch.ones(half)]).double().to(some.device)
     mean, deviation = some.mean(0), some.std(0).clamp_min(1e-6)
