@@ -59,7 +59,7 @@ def test_a_seed_gives_the_same_bytes_and_touches_no_global_state(factors):
     assert torch.equal(torch.get_rng_state(), before)
     for one, other in zip(factors, again, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
-    one, other = (faces.draw(*some, size=32) for some in (factors, again))
+    one, other = faces.draw(*factors, size=32), faces.draw(*again, size=32)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert not torch.equal(faces.people(COUNT, seeded(4)).ground, factors[0].ground)
 

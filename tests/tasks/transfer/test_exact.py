@@ -1,0 +1,195 @@
+"""Measures on drawn faces: the truth is right, doing nothing is as bad as it is called, and nonsense is at chance."""
+
+import pytest
+import torch
+
+from gestalt.drawn import faces
+from gestalt.ops.chance import seeded
+from gestalt.tasks.transfer import edits, exact
+from gestalt.tasks.transfer.exact import Exam, measure, measure_masks, overlap, retrieval
+from tasks.transfer.methods import TINY, pictures, small
+from tasks.transfer.oracles import Painter, Same, masker
+
+COUNT = 64
+CHANCE = 1 / exact.CANDIDATES
+HIGHEST = CHANCE + 3 * (CHANCE * (1 - CHANCE) / COUNT) ** 0.5
+
+
+@pytest.fixture(scope="module")
+def asked() -> Exam:
+    return exact.exam(COUNT, 32, seed=5)
+
+
+@pytest.fixture(scope="module")
+def right(asked: Exam) -> dict[str, float]:
+    return measure(Painter(asked), asked)
+
+
+def test_the_truth_makes_no_mistake(right):
+    for name in ("in", "out", "in_rebuilt", "remove_in", "remove_out", "remove_whole_in", "swap_in", "swap_out"):
+        assert right[name] == 0
+    assert right["retrieval"] == 1
+
+
+def test_what_needs_no_method_does(right):
+    assert right["out_identity"] < 0.002  # pixels that are content's by less than COVERED
+    for name in ("in_identity", "in_wrong_answer", "in_mean_answer", "remove_in_identity", "swap_in_identity"):
+        assert 0.2 < right[name] < 0.7
+    assert right["in_wrong_guide"] == pytest.approx(right["in_wrong_answer"])
+    assert right["retrieval_identity"] <= HIGHEST
+    assert right["retrieval_mean_answer"] <= HIGHEST
+
+
+def test_doing_nothing_is_as_bad_as_the_columns_of_identity(asked, right):
+    found = measure(Same(), asked)
+    for name in ("in", "out", "retrieval", "remove_in", "swap_in"):
+        assert found[name] == found[f"{name}_identity"] == right[f"{name}_identity"]
+    assert found["in_wrong_guide"] == found["in_identity"]
+    assert found["remove_out"] < 0.002
+    assert found["in_rebuilt"] == 0
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_untrained_methods_fail(name, asked):
+    found = measure(small(name), asked)
+    assert found["retrieval"] <= HIGHEST
+    assert found["in"] > 0.75 * found["in_identity"]
+    assert found["in_wrong_guide"] == pytest.approx(found["in"], rel=0.05)
+    assert found["remove_whole_in"] > 0.75 * found["remove_in_identity"]
+
+
+def test_guides_shuffled_at_scoring_fail(asked):
+    model, order = Painter(asked), torch.randperm(COUNT, generator=seeded(3))
+    assert retrieval(edits.add(model, asked.target(), asked.guide()).image, asked) == 1
+    assert retrieval(edits.add(model, asked.target(), asked.guide()[order]).image, asked) <= HIGHEST
+
+
+def test_glasses_that_do_not_look_at_the_guide_fail(asked):
+    everywhere = faces.pick(asked.own, torch.zeros(COUNT, dtype=torch.int64))
+    assert retrieval(asked.answer(everywhere).image, asked) <= HIGHEST
+
+
+# -- masks -------------------------------------------------------------------------------------------------
+
+
+def test_true_masks_are_found_at_the_threshold_of_the_truth():
+    asked, learned = (exact.exam(COUNT, 32, seed=5, part=part) for part in (1, 2))
+    found = measure_masks(masker(asked, learned), asked, learned)
+    assert found["mask_iou"] == 1
+    assert found["mask_threshold"] == exact.COVERED
+    assert 0.05 < found["mask_iou_of_all"] < 0.15
+    untrained = measure_masks(small("mask"), asked, learned)
+    assert untrained["mask_iou"] < 0.25
+
+
+def test_true_masks_leave_the_rest_alone(asked):
+    found = measure(masker(asked), asked)
+    assert found["in"] < 0.1  # what a mask lets through of a face
+    assert found["out"] < 0.005
+    assert found["remove_in"] < 1e-6
+    assert found["remove_out"] < 0.001
+    assert found["retrieval"] > 0.95
+
+
+def test_overlap_counts_pixels():
+    one, other = (torch.rand(4, 1, 5, 7, generator=seeded(n)) < 0.4 for n in (1, 2))
+    one[3], other[3] = False, False
+    expected = 0.0
+    for a, b in zip(one.flatten(1).tolist(), other.flatten(1).tolist(), strict=True):
+        both = sum(p and q for p, q in zip(a, b, strict=True))
+        either = sum(p or q for p, q in zip(a, b, strict=True))
+        expected += both / max(either, 1) / 4
+    assert overlap(one, other) == pytest.approx(expected)
+    assert overlap(one[:3], one[:3]) == 1
+
+
+# -- what is asked, and of whom ----------------------------------------------------------------------------
+
+
+def test_exams_are_of_their_seed_and_part():
+    one, again = (exact.exam(16, 32, seed=2) for _ in range(2))
+    for a, b in zip(one[:4], again[:4], strict=True):
+        assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+    for other in (exact.exam(16, 32, seed=3), exact.exam(16, 32, seed=2, part=2)):
+        assert not torch.equal(one.plain.skin, other.plain.skin)
+    assert not torch.equal(one.plain.skin, one.content.skin)
+    assert not torch.equal(one.own.colour, one.other.colour)
+    assert one.moustaches is None
+
+
+def test_guides_are_other_people_with_the_glasses_to_give(asked):
+    order = torch.arange(COUNT).roll(1)
+    assert torch.equal(
+        asked.guide()[0],
+        faces.draw(asked.content, faces.pick(asked.other, torch.arange(COUNT).roll(-1)), size=32).image[-1],
+    )
+    assert torch.equal(asked.guide(), faces.draw(faces.pick(asked.content, order), asked.other, size=32).image)
+
+
+def test_of_two_sides_the_answer_has_no_moustache():
+    asked = exact.exam(16, 32, seed=2, two=True)
+    assert asked.moustaches is not None
+    bare = faces.draw(asked.plain, size=32).image
+    apart = (asked.target() - bare).abs().amax((1, 2, 3))
+    assert (apart > 0.05).sum() > 12
+    answer = asked.answer(asked.other)
+    outside = (answer.glasses == 0).expand_as(bare)
+    assert torch.equal(answer.image[outside], bare[outside])
+
+
+@pytest.mark.parametrize("two", [False, True])
+def test_sides_are_of_other_people_and_of_their_seed(two):
+    content, plain = exact.sides(10, 32, seed=1, two=two)
+    for side in (content, plain):
+        assert side.learned.shape == (10, 32, 32, 3)
+        assert side.held_out.shape == (64, 32, 32, 3)
+        assert side.learned.dtype == torch.uint8
+    again = exact.sides(10, 32, seed=1, two=two)
+    assert torch.equal(content.learned, again[0].learned)
+    assert torch.equal(plain.held_out, again[1].held_out)
+    assert not torch.equal(plain.learned, content.learned)
+    one_sided = exact.sides(10, 32, seed=1)
+    assert torch.equal(content.learned, one_sided[0].learned)
+    assert torch.equal(plain.learned, one_sided[1].learned) == (not two)
+
+
+# -- probes ------------------------------------------------------------------------------------------------
+
+
+class Coded(torch.nn.Module):
+    """Common codes that are the pictures themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.common = torch.nn.Identity()
+
+
+def test_a_probe_tells_what_can_be_told_and_nothing_else():
+    model, one, other = Coded(), pictures(120, 4, seed=1), pictures(120, 4, seed=2)
+    assert exact.leaks(model, one, other)["leakage"] == pytest.approx(0.5, abs=0.15)  # pyright: ignore
+    assert exact.leaks(model, one + 1, other)["leakage"] == 1  # pyright: ignore
+    hidden = one.clone()
+    hidden[:, 1, 2, 3] += 4
+    assert exact.leaks(model, hidden, other)["leakage"] > 0.7  # pyright: ignore
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_probe_of_very_few_pictures_says_something_or_nothing(count):
+    model = Coded()
+    found = exact.leaks(model, pictures(count, 4), pictures(count, 4, seed=1))  # pyright: ignore
+    assert list(found) == (["leakage"] if count > 1 else [])
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+def test_chunks_are_the_whole():
+    x, model = pictures(150, 4), small("disentangle")
+    calls = []
+
+    def edit(some: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        calls.append(len(some))
+        return some - other
+
+    found = exact.in_chunks(model, edit, x, x.flip(0))
+    assert torch.equal(found, x - x.flip(0))
+    assert calls == [64, 64, 22]
