@@ -161,7 +161,8 @@ def between(job: Job) -> Run:
     from gestalt.tasks.transfer import outcome
 
     fixed, one, other = map(_single, (job.inputs.fixed, job.inputs.one, job.inputs.other))
-    return _edited(job, lambda trained, run: outcome.between(fixed, one, other, trained, job.settings, run=run))
+    way = job.settings
+    return _edited(job, lambda trained, run: outcome.between(fixed, one, other, trained, way, run=run), side=way.side)
 
 
 def compose(job: Job) -> Run:
@@ -169,7 +170,7 @@ def compose(job: Job) -> Run:
     from gestalt.tasks.transfer import outcome
 
     face, first, second = map(_single, (job.inputs.face, job.inputs.first, job.inputs.second))
-    return _edited(job, lambda trained, run: outcome.compose(face, first, second, trained, run=run))
+    return _edited(job, lambda trained, run: outcome.compose(face, first, second, trained, run=run), side="plain")
 
 
 def test(job: Job) -> Run:
@@ -195,6 +196,8 @@ def test(job: Job) -> Run:
     folders = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
     trained = model.load(job.inputs.run, "cpu")
     content, plain, told, skipped = sides(folders[0], (folders[1:] or [None])[0], trained.settings)
+    if job.settings.features and min(len(content.held_out), len(plain.held_out)) < 2:
+        raise ValueError("--features takes at least 2 pictures held out of each side: fit with more, or leave it out")
     with job.start() as run:
         run.say(told)
         for reason in skipped:
@@ -219,10 +222,15 @@ def sides(content: Path, plain: Path | None, settings: Fit) -> tuple[Side, Side,
     for side in (found.content, found.plain):
         parts = [pictures.read(paths, settings.size) for paths in (side.train, side.held_out)]
         refused = [sentence for _, sentences in parts for sentence in sentences]
-        if not all(len(some) for some, _ in parts):
+        learned, held_out = (some for some, _ in parts)
+        if len(learned) + len(held_out) < 2:
             raise ValueError(f"too few pictures of one side can be read: {refused[0]}")
+        if not len(held_out):  # the only one was damaged
+            learned, held_out = learned[:-1], learned[-1:]
+        if not len(learned):
+            learned, held_out = held_out[:-1], held_out[-1:]
         skipped += refused
-        read.append(pictures.Side(*(some for some, _ in parts)))
+        read.append(pictures.Side(learned, held_out))
     return read[0], read[1], found.found, skipped
 
 
@@ -251,21 +259,35 @@ def _single(path: Path) -> Named:
 def _guided(job: Job, name: str) -> Run:
     from gestalt.tasks.transfer import outcome
 
-    edit = getattr(outcome, name)
+    edit, settings = getattr(outcome, name), job.settings
     targets, guides = (_flat(pictures((path,))) for path in (job.inputs.target, job.inputs.guide))
-    return _edited(job, lambda trained, run: edit(targets, guides, trained, job.settings, run=run))
+    return _edited(job, lambda trained, run: edit(targets, guides, trained, settings, run=run), side=settings.side)
 
 
 def _flat(given: Sequence[Named]) -> list[Named]:
-    """With names that may stand in one file name beside each other's."""
-    return [one._replace(name=one.name.replace("/", "_")) for one in given]
+    """With names that may stand in one file name beside each other's, and differ."""
+    found: list[Named] = []
+    taken: set[str] = set()
+    for one in given:
+        name = flat = one.name.replace("/", "_")
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{flat}_{count}"
+        taken.add(name)
+        found.append(one._replace(name=name))
+    return found
 
 
-def _edited(job: Job, edit: Callable[[Model, Run], Skipped]) -> Run:
-    """Load the method, then edit in a run."""
-    from gestalt.tasks.transfer import model
+def _edited(job: Job, edit: Callable[[Model, Run], Skipped], *, side: str = "content") -> Run:
+    """Load the method, then edit in a run.
 
-    model.load(job.inputs.run, "cpu")  # refuses what is no method before there is a run
+    Raises:
+        ValueError: the run holds no method, or one that does not know the content of that side.
+    """
+    from gestalt.tasks.transfer import model, outcome
+
+    outcome.side_of(model.load(job.inputs.run, "cpu"), side)  # refuses what will not do before there is a run
     with job.start() as run:
         skipped = edit(model.load(job.inputs.run, run.plan.device), run)
         run.measure(skipped=len(skipped))

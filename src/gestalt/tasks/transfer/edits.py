@@ -52,13 +52,13 @@ def remove(model: Transfer, x: Tensor, *, whole: bool = False) -> Rendered:
 
 
 @torch.no_grad()
-def swap(model: Transfer, x: Tensor, guide: Tensor) -> Rendered:
-    """The pictures with the guide's content in the place of their own."""
-    common, content = _together(model.common(x), model.separate[0](guide))
+def swap(model: Transfer, x: Tensor, guide: Tensor, *, side: int = CONTENT) -> Rendered:
+    """The pictures with the guide's content, which is of some side, in the place of their own."""
+    common, content = _together(model.common(x), model.separate[side](guide))
     if not isinstance(model, Mask):
-        return model.render(common, content)
+        return model.render(common, *_slots(content, side))
     bare = remove(model, x)
-    given = _given(model, common, content, side=CONTENT, base=bare.image.expand(len(common), -1, -1, -1))
+    given = _given(model, common, content, side=side, base=bare.image.expand(len(common), -1, -1, -1))
     return Rendered(given.image, bare.pasted + given.pasted)
 
 

@@ -51,7 +51,7 @@ def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, setti
     Raises:
         ValueError: no target or no guide can be read, or the method knows content of one side alone.
     """
-    side = _side(trained, settings.side)
+    side = side_of(trained, settings.side)
 
     def edit(target: Opened, guide: Opened) -> edits.Rendered:
         return edits.add(trained.net, target.square, guide.square, side=side)
@@ -65,12 +65,12 @@ def swap(
     """Every picture with every guide's content in the place of its own: outputs/<picture>__<guide>.png.
 
     Raises:
-        ValueError: no picture or no guide can be read.
+        ValueError: no picture or no guide can be read, or the method knows content of one side alone.
     """
-    del settings
+    side = side_of(trained, settings.side)
 
     def edit(picture: Opened, guide: Opened) -> edits.Rendered:
-        return edits.swap(trained.net, picture.square, guide.square)
+        return edits.swap(trained.net, picture.square, guide.square, side=side)
 
     return _pairs(pictures, guides, trained, edit, "{0} with the content of {1} for its own", run=run)
 
@@ -111,7 +111,7 @@ def compose(face: Named, first: Named, second: Named, trained: Model, *, run: Nu
     Raises:
         ValueError: one of them cannot be read, or the method knows content of one side alone.
     """
-    _side(trained, "plain")
+    side_of(trained, "plain")
     kept, one, other = (_open(pick, trained) for pick in (face, first, second))
     done = edits.compose(trained.net, kept.square, one.square, other.square)
     run.image(
@@ -128,7 +128,7 @@ def grid(targets: Sequence[Named], guides: Sequence[Named], trained: Model, sett
     Raises:
         ValueError: no target or no guide can be read, or the method knows content of one side alone.
     """
-    side = _side(trained, settings.side)
+    side = side_of(trained, settings.side)
     skipped: Skipped = []
     top, left = (
         torch.cat([one.square for one in _opened(some[: settings.samples], trained, skipped, run=run)])
@@ -144,7 +144,7 @@ def between(fixed: Named, one: Named, other: Named, trained: Model, settings: Be
     Raises:
         ValueError: one of them cannot be read, or the method knows content of one side alone.
     """
-    side = _side(trained, settings.side)
+    side = side_of(trained, settings.side)
     kept, first, last = (_open(pick, trained) for pick in (fixed, one, other))
     shown: list[Tensor] = []
     for n in range(settings.samples):
@@ -237,8 +237,8 @@ def _whole(picture: Opened, done: edits.Rendered, trained: Model) -> Tensor:
     return whole.clamp(-1, 1)
 
 
-def _side(trained: Model, name: str) -> int:
-    """The number of a side.
+def side_of(trained: Model, name: str) -> int:
+    """The number of a side; asked before there is a run, too.
 
     Raises:
         ValueError: the method knows content of one side alone.
