@@ -55,7 +55,8 @@ def test_edits_that_paint_the_whole_picture_are_their_codes(name, x, guide):
 def test_translations_and_three_codes(x, guide):
     model = small("intersection")
     c, t = model.common(x), model.separate[1](guide)
-    assert torch.equal(edits.add(model, x, guide, side=PLAIN).image, model.render(c, None, t).image)
+    for edit in (edits.add, edits.swap):
+        assert torch.equal(edit(model, x, guide, side=PLAIN).image, model.render(c, None, t).image)
     other = pictures(3, seed=3)
     expected = model.render(c, model.separate[0](guide), model.separate[1](other)).image
     assert torch.equal(edits.compose(model, x, guide, other).image, expected)
