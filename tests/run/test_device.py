@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,17 @@ def test_threads_are_set_in_torch_and_numba() -> None:
         numba.set_num_threads(before[1])
     with pytest.raises(ValueError, match="at least 1"):
         device.use_threads(0)
+
+
+@pytest.mark.skipif(threads.available_cores() < 2, reason="one core: threads cannot be too many")
+def test_torch_has_as_many_threads_after_it_has_worked() -> None:
+    """In a process of its own: only numba's very first call touches torch's threads."""
+    code = (
+        "import torch; from gestalt.run import device; torch.rand(3, 64, 64).sum();"
+        "torch.nn.functional.avg_pool2d(torch.rand(1, 8, 256, 256), 2);"
+        "device.use_threads(1); assert torch.get_num_threads() == 1, torch.get_num_threads()"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ def use_threads(count: int) -> None:
         raise ValueError(f"the number of threads must be at least 1, but {count} was asked for")
     import numba
 
-    torch.set_num_threads(count)
     most: int = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
     numba.set_num_threads(min(count, most))  # numba cannot exceed what it started with
+    torch.set_num_threads(count)  # last: where they share OpenMP, numba's first call gives torch all cores back
 
 
 FEW_PIXELS = 48 * 48
