@@ -144,7 +144,7 @@ class Weights:
         """
         for name, value in vars(self).items():
             if not 0 <= value < math.inf:
-                raise ValueError(f"--weights.{name.replace('_', '-')} must be at least 0, got {value}")
+                raise ValueError(f"--{name.replace('_', '-')} must be at least 0, got {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
