@@ -139,6 +139,30 @@ _SEPARABLE_VIDEO = """\
   year      = {2018}
 }"""
 
+_DISENTANGLEMENT = """\
+@inproceedings{press2019emerging,
+  title     = {Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer},
+  author    = {Press and Galanti and Benaim, Sagie and Wolf, Lior},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2019}
+}"""
+
+_INTERSECTION = """\
+@inproceedings{benaim2019domain,
+  title     = {Domain Intersection and Domain Difference},
+  author    = {Benaim, Sagie and Khaitov and Galanti and Wolf, Lior},
+  booktitle = {International Conference on Computer Vision (ICCV)},
+  year      = {2019}
+}"""
+
+_MASK = """\
+@inproceedings{mokady2020mask,
+  title     = {Mask Based Unsupervised Content Transfer},
+  author    = {Mokady, Ron and Benaim, Sagie and Wolf, Lior and Bermano, Amit},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2020}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
     "analogy": (
         *(_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
@@ -147,6 +171,7 @@ BIBTEX: dict[str, tuple[str, ...]] = {
     "anomaly": (_TRANSFORMATIONS, _PATCH_MEMORY, _TURNED_COPIES, _GRADIENTS),
     "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
     "speed": (_SPEEDNET, _SEPARABLE_VIDEO),
+    "transfer": (_MASK, _DISENTANGLEMENT, _INTERSECTION),
 }
 """BibTeX entries of each task, the task's own paper first."""
 
@@ -189,6 +214,12 @@ LINES: dict[str, tuple[str, ...]] = {
         "Videos. CVPR 2020.",
         "Xie, Sun, Huang, Tu, Murphy: Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video "
         "Classification. ECCV 2018.",
+    ),
+    "transfer": (
+        "Mokady, Benaim, Wolf, Bermano: Mask Based Unsupervised Content Transfer. ICLR 2020.",
+        "Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content "
+        "Transfer. ICLR 2019.",
+        "Benaim, Khaitov, Galanti, Wolf: Domain Intersection and Domain Difference. ICCV 2019.",
     ),
 }
 """The same for a report's footer, one line each; a command that has lines of its own has these."""
