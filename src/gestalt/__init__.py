@@ -17,6 +17,9 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     adapt_speed               a video made shorter that stays natural
     speed_network             the network that comes along, or of a run of speed train
     speed_predict, speed_adapt    settings of these, by preset
+    fit_transfer              learn what pictures of one side have and others lack; `transfer_model` is one of a run
+    add_content, remove_content, swap_content   what such a model's `net` does to pictures
+    transfer_mask, transfer_disentangle, transfer_intersection  settings of the ways to do so, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
         generate_vaegan,
         speed_adapt,
         speed_predict,
+        transfer_disentangle,
+        transfer_intersection,
+        transfer_mask,
     )
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
@@ -51,6 +57,11 @@ if TYPE_CHECKING:
     from gestalt.tasks.speed.adapt import make as adapt_speed
     from gestalt.tasks.speed.model import wanted as speed_network
     from gestalt.tasks.speed.predict import make as predict_speed
+    from gestalt.tasks.transfer.edits import add as add_content
+    from gestalt.tasks.transfer.edits import remove as remove_content
+    from gestalt.tasks.transfer.edits import swap as swap_content
+    from gestalt.tasks.transfer.model import load as transfer_model
+    from gestalt.tasks.transfer.model import make as fit_transfer
 
 __all__ = [
     "NullRun",
@@ -58,12 +69,14 @@ __all__ = [
     "VideoStream",
     "VideoWriter",
     "adapt_speed",
+    "add_content",
     "analogy_pair",
     "analogy_patch",
     "anomaly_fused",
     "anomaly_patch",
     "anomaly_transforms",
     "fit_anomaly",
+    "fit_transfer",
     "generate_patch",
     "generate_singan",
     "generate_vaegan",
@@ -72,12 +85,18 @@ __all__ = [
     "predict_speed",
     "read_clip",
     "read_image",
+    "remove_content",
     "speed_adapt",
     "speed_network",
     "speed_predict",
+    "swap_content",
     "train_analogy",
     "train_singan",
     "train_vaegan",
+    "transfer_disentangle",
+    "transfer_intersection",
+    "transfer_mask",
+    "transfer_model",
     "write_image",
 ]
 
@@ -87,12 +106,14 @@ _HOMES = {
     "VideoStream": ("gestalt.media.video", "VideoStream"),
     "VideoWriter": ("gestalt.media.video_writer", "VideoWriter"),
     "adapt_speed": ("gestalt.tasks.speed.adapt", "make"),
+    "add_content": ("gestalt.tasks.transfer.edits", "add"),
     "analogy_pair": ("gestalt.recipes", "analogy_pair"),
     "analogy_patch": ("gestalt.recipes", "analogy_patch"),
     "anomaly_fused": ("gestalt.recipes", "anomaly_fused"),
     "anomaly_patch": ("gestalt.recipes", "anomaly_patch"),
     "anomaly_transforms": ("gestalt.recipes", "anomaly_transforms"),
     "fit_anomaly": ("gestalt.tasks.anomaly.model", "fit"),
+    "fit_transfer": ("gestalt.tasks.transfer.model", "make"),
     "generate_patch": ("gestalt.recipes", "generate_patch"),
     "generate_singan": ("gestalt.recipes", "generate_singan"),
     "generate_vaegan": ("gestalt.recipes", "generate_vaegan"),
@@ -101,12 +122,18 @@ _HOMES = {
     "predict_speed": ("gestalt.tasks.speed.predict", "make"),
     "read_clip": ("gestalt.media.video", "read_clip"),
     "read_image": ("gestalt.media.image", "read"),
+    "remove_content": ("gestalt.tasks.transfer.edits", "remove"),
     "speed_adapt": ("gestalt.recipes", "speed_adapt"),
     "speed_network": ("gestalt.tasks.speed.model", "wanted"),
     "speed_predict": ("gestalt.recipes", "speed_predict"),
+    "swap_content": ("gestalt.tasks.transfer.edits", "swap"),
     "train_analogy": ("gestalt.tasks.analogy.pair", "make"),
     "train_singan": ("gestalt.tasks.generate.singan", "fit"),
     "train_vaegan": ("gestalt.tasks.generate.vaegan", "fit"),
+    "transfer_disentangle": ("gestalt.recipes", "transfer_disentangle"),
+    "transfer_intersection": ("gestalt.recipes", "transfer_intersection"),
+    "transfer_mask": ("gestalt.recipes", "transfer_mask"),
+    "transfer_model": ("gestalt.tasks.transfer.model", "load"),
     "write_image": ("gestalt.media.image", "write"),
 }
 
