@@ -21,6 +21,11 @@ NEW_FLAGS = [
     *("--time-ratio", "--patch", "--depth", "--noise", "--bend", "--heights", "--iterations", "--completeness"),
     *("--coarser", "--vote", "--search"),
 ]
+SIDES_FLAGS = [
+    *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
+    *("--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside", "--rule"),
+]
+EDIT_FLAGS = ["--help", "--side", "--whole", "--threshold", *RUN_FLAGS]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
     "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
@@ -103,6 +108,19 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *("--help", "--trunk", "--begin-from", "--split", "--frames", "--side", "--steps", "--batch", "--lr"),
         *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
     ],
+    "transfer fit": [
+        *("--help", *SIDES_FLAGS, "--pasted", "--plain", "--again", "--nothing", "--cycle-common", "--cycle-separate"),
+        *RUN_FLAGS,
+    ],
+    "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],
+    "transfer fit --method=intersection": ["--help", *SIDES_FLAGS, "--zero", "--no-spectral", *RUN_FLAGS],
+    **{f"transfer {verb}": EDIT_FLAGS for verb in ("add", "swap", "remove", "segment")},
+    "transfer grid": ["--help", "--samples", "--side", *RUN_FLAGS],
+    "transfer between": ["--help", "--of", "--samples", "--side", *RUN_FLAGS],
+    "transfer compose": EDIT_FLAGS,
+    "transfer test": [
+        *("--help", "--size", "--steps", "--pictures", "--pairs", "--two-sided", "--judge", "--features", *RUN_FLAGS),
+    ],
     "study vae-levels": [
         *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),
         *("--width", "--latent", "--vae-steps", "--gan-steps", "--kl"),
@@ -140,7 +158,7 @@ def test_the_flags_are_the_pinned_ones(name: str, capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith(f"usage: gestalt {name.partition(' --')[0]} ")
-    flags = re.findall(r"^[\u2502 ]+(?:-\w, )?(--[a-z][a-z-]*)", out, re.MULTILINE)
+    flags = re.findall(r"^[\u2502 ]{2}(?:-\w, )?(--[a-z][a-z-]*)", out, re.MULTILINE)
     assert flags == FLAGS[name]
 
 

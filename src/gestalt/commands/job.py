@@ -37,7 +37,8 @@ class Options:
     engine: str = ""
     """How it is done, where a command has several ways, and by default the first: patch (nearest patches, no training),
     pair (networks trained on two pictures), vaegan or singan (networks trained on one), transforms (critics trained on
-    good pictures), fused (patch and transforms). Each has settings of its own, which help shows where an engine is
+    good pictures), fused (patch and transforms), mask, disentangle or intersection (networks trained on two sides; also
+    called --method). Each has settings of its own, which help shows where an engine is
     named beside it."""
 
     quiet: bool = False
