@@ -88,9 +88,8 @@ def find(given: Sequence[AnyPath], *, rule: str = "", aside: float = 0.1) -> Fol
     if celeba.is_root(root):
         raise ValueError(f"{quoted(root)} has the attributes of CelebA: expected a rule with it, {celeba.ways()}")
     raise ValueError(
-        f"{quoted(root)} is of no known layout: expected in it with/ and without/; or trainA/ and trainB/, with the "
-        f"content and without, and testA/ and testB/ if some are to be held out; or {celeba.ATTRIBUTES} and "
-        f"{celeba.PICTURES}/ and a rule; or give two folders"
+        f"{quoted(root)} is of no known layout: expected with/ and without/ in it, or trainA/ and trainB/, or "
+        f"{celeba.ATTRIBUTES} and {celeba.PICTURES}/ and a rule; or give two folders"
     )
 
 
