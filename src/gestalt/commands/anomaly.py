@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
@@ -114,13 +115,16 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
     """Every picture asked for, and the name that its maps get: its place in the folder that was given, or its own.
 
     Raises:
-        ValueError: a path does not exist, or a folder holds no picture.
+        ValueError: none is given, a path does not exist, or a folder holds no picture.
     """
     from gestalt.media import folders
+    from gestalt.media.atomic import quoted
 
+    if not given:
+        raise ValueError("no picture was named: expected pictures, or folders of such")
     found: list[tuple[Path, PurePath]] = []
     for path in given:
-        if path.is_dir():
+        if os.path.isdir(path):  # of a name that is too long Path's own raises an error
             inside = [
                 picture
                 for folder in [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not is_hidden(p, path))]
@@ -129,10 +133,10 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
             if not inside:
                 raise ValueError(f"{path} holds no picture, and neither do its folders")
             found += [(picture, PurePath(path.resolve().name) / picture.relative_to(path)) for picture in inside]
-        elif path.exists():
+        elif os.path.exists(path):
             found.append((path, PurePath(path.name)))
         else:
-            raise ValueError(f"no such file or folder: {path}")
+            raise ValueError(f"no such file or folder: {quoted(path)}")
     taken: set[PurePath] = set()
     result = []
     stems = {name.with_suffix("") for _, name in found}

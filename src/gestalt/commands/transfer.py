@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,7 +252,7 @@ def _single(path: Path) -> Named:
     Raises:
         ValueError: it does not exist, or is a folder.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ValueError(f"{path} is a folder: name one picture in it")
     return pictures((path,))[0]
 
