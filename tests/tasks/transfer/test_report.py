@@ -99,7 +99,7 @@ def asked() -> Exam:
 
 def test_the_truth_is_where_it_should_be_and_doing_nothing_is_not(asked):
     content, plain = exact.sides(200, 32, seed=2)
-    settings = dataclasses.replace(QUICK, judge=120)
+    settings = dataclasses.replace(QUICK, judge=70)
     x, y = asked.source().image, asked.target()
     # The guides of `rates` are the sources, turned by one: an exam that asks for these glasses.
     turned = asked._replace(other=asked.own)
