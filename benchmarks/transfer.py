@@ -2,29 +2,34 @@
 
     uv run python benchmarks/transfer.py drawn --keep FOLDER [--size 32] [--methods mask ...] [--seeds 0 1 2]
     uv run python benchmarks/transfer.py table --keep FOLDER [--size 32]
-    uv run python benchmarks/transfer.py cost [--bf16] [--compile]
+    uv run python benchmarks/transfer.py cost
     uv run python benchmarks/transfer.py count
 
 The first keeps a run for every method and seed; what is there is taken up where it stopped, and not done again. Every
 seed draws other faces to learn from and others to be asked about. `cost` times the steps of the `paper` presets, 128 px
-and 32 pictures a side; `count` says how many multiplications such a step has, in the published form and in ours.
+and 32 pictures a side; `count` says how many operations such a step has.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gestalt import cli, recipes
+from gestalt.ops.chance import seeded
 from gestalt.run.device import use_threads
+from gestalt.run.service import NullRun
 from gestalt.run.threads import available_cores
 from gestalt.tasks.transfer import codes, model
-from gestalt.tasks.transfer.codes import Seen, Transfer
 from gestalt.tasks.transfer.config import Fit
+from gestalt.tasks.transfer.pictures import Side
 
 PUBLISHED = {"disentangle": 2.03, "intersection": 3.10, "mask": 3.41}
 """Seconds of a step of the published code on a two-core machine, 128 px, 32 pictures a side; not measured here."""
@@ -52,15 +57,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(PAPER), choices=list(PAPER))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--two-sided", action="store_true")
-    parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--compile", action="store_true")
     asked = parser.parse_args()
     if asked.what == "drawn":
         drawn(asked)
     if asked.what in ("drawn", "table"):
         table(asked)
     if asked.what == "cost":
-        cost(asked.methods, bf16=asked.bf16, compiled=asked.compile)
+        cost(asked.methods)
     if asked.what == "count":
         count(asked.methods)
 
@@ -89,57 +92,49 @@ def table(asked: argparse.Namespace) -> None:
         print(f"| {name} |", " | ".join(_cell([run[name] for run in found[m] if name in run]) for m in found), "|")
 
 
-def cost(methods: list[str], *, bf16: bool, compiled: bool) -> None:
+def cost(methods: list[str]) -> None:
     """Seconds of a step, the median of five after two, with the published code's beside."""
     use_threads(available_cores())
     print("| method | s/step | published code, another machine | ratio |\n|---|---|---|---|")
     for method in methods:
-        step = _step(method, bf16=bf16, compiled=compiled)
-        times = []
-        for _ in range(7):
-            begin = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - begin)
-        took = statistics.median(times[2:])
+        timed = Timed()
+        _steps(method, 8, timed)
+        took = statistics.median(timed.seconds[2:7])
         print(f"| {method} | {took:.2f} | {PUBLISHED[method]} | {PUBLISHED[method] / took:.2f} |", flush=True)
 
 
 def count(methods: list[str]) -> None:
-    """Operations of a step, forward and backward, by torch's own counter."""
+    """Operations of a step, forward and backward, by torch's own counter; the look at the end is taken off."""
     for method in methods:
-        with FlopCounterMode(display=False) as counter:
-            _step(method)()
-        print(f"{method}: {counter.get_total_flops() / 1e9:.0f} GFLOP a step")
+        found = []
+        for steps in (1, 2):
+            with FlopCounterMode(display=False) as counter:
+                _steps(method, steps)
+            found.append(counter.get_total_flops())
+        print(f"{method}: {(found[1] - found[0]) / 1e9:.0f} GFLOP a step")
 
 
-def _step(method: str, *, bf16: bool = False, compiled: bool = False):
-    """One step of a `paper` preset as a function, on noise."""
-    settings: Fit = PAPER[method]("paper")
-    net: Transfer = model.fresh(settings, 0).to(memory_format=torch.channels_last).train()
-    networks = [weight for name, weight in net.named_parameters() if not name.startswith("critic.")]
-    painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999))
-    judge = torch.optim.Adam(net.critic.parameters(), lr=settings.lr, betas=(0.5, 0.999))
-    x, y = (torch.rand(settings.batch, 3, 128, 128).to(memory_format=torch.channels_last) * 2 - 1 for _ in range(2))
+class Timed(NullRun):
+    """Notes how long each step takes; the last one, after which held-out pictures are looked at, is to be left out."""
 
-    def losses() -> tuple[torch.Tensor, torch.Tensor]:
-        seen = Seen(x, y, x, y, net.common(x), net.common(y))
-        terms = net.terms(seen) | {"confusion": (0.005, codes.confused(net, seen.common_x, seen.common_y))}
-        return codes.total(terms), codes.told(net, seen.common_x, seen.common_y)
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
 
-    forward = torch.compile(losses) if compiled else losses
+    def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
+        """See `NullRun.steps`."""
+        del name, state
+        for step in range(total):
+            begin = time.perf_counter()
+            yield step
+            self.seconds.append(time.perf_counter() - begin)
 
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss, judged = forward()
-        painter.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(networks, codes.CLIP)
-        painter.step()
-        judge.zero_grad(set_to_none=True)
-        judged.backward()
-        judge.step()
 
-    return step
+def _steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
+    """Some steps of a `paper` preset on noise."""
+    settings: Fit = dataclasses.replace(PAPER[method]("paper"), steps=steps)
+    noise = torch.randint(256, (64, settings.size, settings.size, 3), generator=seeded(1)).to(torch.uint8)
+    side = Side(noise, noise[:4])
+    codes.fit(model.fresh(settings, 0), side, side, settings, seed=0, device=torch.device("cpu"), run=run)
 
 
 def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:

@@ -25,7 +25,6 @@ SIDES_FLAGS = [
     *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
     *("--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside", "--rule"),
 ]
-EDIT_FLAGS = ["--help", "--side", "--whole", "--threshold", *RUN_FLAGS]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
     "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
@@ -114,10 +113,13 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],
     "transfer fit --method=intersection": ["--help", *SIDES_FLAGS, "--zero", "--no-spectral", *RUN_FLAGS],
-    **{f"transfer {verb}": EDIT_FLAGS for verb in ("add", "swap", "remove", "segment")},
+    "transfer add": ["--help", "--side", *RUN_FLAGS],
+    "transfer swap": ["--help", "--side", *RUN_FLAGS],
+    "transfer remove": ["--help", "--whole", *RUN_FLAGS],
+    "transfer segment": ["--help", "--threshold", *RUN_FLAGS],
     "transfer grid": ["--help", "--samples", "--side", *RUN_FLAGS],
     "transfer between": ["--help", "--of", "--samples", "--side", *RUN_FLAGS],
-    "transfer compose": EDIT_FLAGS,
+    "transfer compose": ["--help", *RUN_FLAGS],
     "transfer test": [
         *("--help", "--size", "--steps", "--pictures", "--pairs", "--two-sided", "--judge", "--features", *RUN_FLAGS),
     ],

@@ -427,10 +427,11 @@ def transfer_mask(preset: str) -> transfer.Mask:
     paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005)
     presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
     for name, given in weights.items():
-        most = confusion.get(name, 0.005)
-        presets[name] = transfer.Mask(weights=given, confusion=most)
+        presets[name] = transfer.Mask(weights=given, confusion=confusion.get(name, presets["fast"].confusion))
         lr = 5e-5 if name == "facial-hair" else paper.lr
-        presets[f"paper-{name}"] = dataclasses.replace(paper, weights=given, confusion=most, lr=lr)
+        presets[f"paper-{name}"] = dataclasses.replace(
+            paper, weights=given, confusion=confusion.get(name, 0.005), lr=lr
+        )
     return choose(presets, preset)
 
 
@@ -489,13 +490,40 @@ _PAPER: dict[str, Any] = {
 }
 
 
-def transfer_edit(preset: str) -> transfer.Edit:
-    """Settings of adding, swapping, removing, composing and segmenting: fast, the default, and tiny are one.
+def transfer_give(preset: str) -> transfer.Give:
+    """Settings of adding and swapping: fast, the default, and tiny are one.
 
     Raises:
         ValueError: no such preset.
     """
-    return choose({"fast": transfer.Edit(), "tiny": transfer.Edit()}, preset)
+    return choose({"fast": transfer.Give(), "tiny": transfer.Give()}, preset)
+
+
+def transfer_remove(preset: str) -> transfer.Remove:
+    """Settings of removing: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Remove(), "tiny": transfer.Remove()}, preset)
+
+
+def transfer_segment(preset: str) -> transfer.Segment:
+    """Settings of segmenting: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Segment(), "tiny": transfer.Segment()}, preset)
+
+
+def transfer_compose(preset: str) -> transfer.Compose:
+    """Settings of composing: fast, the default, and tiny are one.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    return choose({"fast": transfer.Compose(), "tiny": transfer.Compose()}, preset)
 
 
 def transfer_grid(preset: str) -> transfer.Grid:

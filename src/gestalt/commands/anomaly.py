@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from gestalt.commands.exits import ANOMALIES, SKIPPED
+from gestalt.commands.inputs import named
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
-
-SKIPPED, ANOMALIES = 4, 5
-"""Exit codes: some inputs could not be read; anomalies were found and `--fail-on-anomaly` was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,50 +108,6 @@ def score(job: Job) -> Run:
     if told.anomalous and job.settings.fail_on_anomaly:
         run.exit_code = ANOMALIES
     return run
-
-
-def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
-    """Every picture asked for, and the name that its maps get: its place in the folder that was given, or its own.
-
-    Raises:
-        ValueError: none is given, a path does not exist, or a folder holds no picture.
-    """
-    from gestalt.media import folders
-    from gestalt.media.atomic import quoted
-
-    if not given:
-        raise ValueError("no picture was named: expected pictures, or folders of such")
-    found: list[tuple[Path, PurePath]] = []
-    for path in given:
-        if os.path.isdir(path):  # of a name that is too long Path's own raises an error
-            inside = [
-                picture
-                for folder in [path, *sorted(p for p in path.rglob("*") if p.is_dir() and not is_hidden(p, path))]
-                for picture in folders.pictures(folder)
-            ]
-            if not inside:
-                raise ValueError(f"{path} holds no picture, and neither do its folders")
-            found += [(picture, PurePath(path.resolve().name) / picture.relative_to(path)) for picture in inside]
-        elif os.path.exists(path):
-            found.append((path, PurePath(path.name)))
-        else:
-            raise ValueError(f"no such file or folder: {quoted(path)}")
-    taken: set[PurePath] = set()
-    result = []
-    stems = {name.with_suffix("") for _, name in found}
-    for path, name in found:
-        stem, count = name.with_suffix(""), 1
-        while stem in taken or (count > 1 and stem in stems):
-            count += 1
-            stem = name.with_suffix("").with_name(f"{name.stem}_{count}")
-        taken.add(stem)
-        result.append((path, stem))
-    return result
-
-
-def is_hidden(path: Path, root: Path) -> bool:
-    """Whether a folder below a root, or one it lies in, has a name that begins with a dot."""
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def test(job: Job) -> Run:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from gestalt.commands.exits import SKIPPED
+
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
-
-SKIPPED = 4
-"""Exit code: some videos could not be used."""
 
 
 @dataclass(frozen=True, kw_only=True)

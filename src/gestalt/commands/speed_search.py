@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from gestalt.commands.speed import SKIPPED, searched
+from gestalt.commands.exits import SKIPPED
+from gestalt.commands.speed import searched
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job

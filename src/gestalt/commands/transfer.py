@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from gestalt.commands.anomaly import named
+from gestalt.commands.exits import SKIPPED
+from gestalt.commands.inputs import named, told_apart
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
     from gestalt.tasks.transfer.pictures import Side
-
-SKIPPED = 4
-"""Exit code: some inputs could not be read."""
 
 _RunFolder = Annotated[Path, tyro.conf.arg(metavar="RUN")]
 
@@ -267,17 +265,8 @@ def _guided(job: Job, name: str) -> Run:
 
 def _flat(given: Sequence[Named]) -> list[Named]:
     """With names that may stand in one file name beside each other's, and differ."""
-    found: list[Named] = []
-    taken: set[str] = set()
-    for one in given:
-        name = flat = one.name.replace("/", "_")
-        count = 1
-        while name in taken:
-            count += 1
-            name = f"{flat}_{count}"
-        taken.add(name)
-        found.append(one._replace(name=name))
-    return found
+    names = told_apart([one.name.replace("/", "_") for one in given])
+    return [one._replace(name=name) for one, name in zip(given, names, strict=True)]
 
 
 def _edited(job: Job, edit: Callable[[Model, Run], Skipped], *, side: str = "content") -> Run:

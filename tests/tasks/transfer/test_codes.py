@@ -230,7 +230,7 @@ def stirred(name: str, **changes: Any) -> Any:
     return model.eval()
 
 
-def agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], seen: Seen) -> None:
+def assert_agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], seen: Seen) -> None:
     found = model.terms(seen)
     assert list(found) == list(expected)
     for name, (weight, value) in expected.items():
@@ -254,7 +254,7 @@ def test_disentangle_asks_what_its_formula_says(how, difference):
     with_content = decoded(model.decoder, torch.cat([seen.common_x, s], 1), 0.0).tanh()
     without = decoded(model.decoder, torch.cat([seen.common_y, zero], 1), 0.0).tanh()
     expected = {"content": (1.0, difference(with_content, seen.x)), "plain": (1.0, difference(without, seen.y))}
-    agrees(model, expected, seen)
+    assert_agrees(model, expected, seen)
 
 
 def test_intersection_asks_what_its_formula_says():
@@ -271,7 +271,7 @@ def test_intersection_asks_what_its_formula_says():
         "second": (1.0, absolute(rebuilt_y, seen.y)),
         "zero": (0.3, silent),
     }
-    agrees(model, expected, seen)
+    assert_agrees(model, expected, seen)
 
 
 @pytest.mark.parametrize(("common", "separate"), [(0.0, 0.0), (0.0, 0.01), (2.0, 0.0), (1.5, 3.0)])
@@ -301,7 +301,7 @@ def test_mask_asks_what_its_formula_says(common, separate):
         expected["cycle_common"] = (common, squared(encoded(model.common, moved), seen.common_y))
     if separate:
         expected["cycle_separate"] = (separate, squared(encoded(model.separate[0], moved), s))
-    agrees(model, expected, seen)
+    assert_agrees(model, expected, seen)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ from gestalt.media import image
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer import edits, outcome
 from gestalt.tasks.transfer.codes import Painted
-from gestalt.tasks.transfer.config import Between, Edit, Grid
+from gestalt.tasks.transfer.config import Between, Give, Grid, Remove, Segment
 from gestalt.tasks.transfer.model import Model
 from gestalt.tasks.transfer.outcome import Named
 from gestalt.tasks.transfer.pictures import squared
@@ -64,7 +64,7 @@ def test_every_target_gets_every_guide_s_content_in_its_own_shape(verb, tmp_path
     edit = getattr(outcome, verb)
     for name in NAMES:
         run = Noted()
-        assert edit(targets, guides, trained(name), Edit(), run=run) == []
+        assert edit(targets, guides, trained(name), Give(), run=run) == []
         assert list(run.images) == [f"{t.name}__{g.name}.png" for t in targets for g in guides]
         for target, shape in zip(targets, SHAPES, strict=True):
             for guide in guides:
@@ -79,7 +79,7 @@ def test_a_picture_of_the_model_s_own_size_is_edited_as_by_edits(tmp_path):
     x, g = (image.read(one.path) for one in (target, guide))
     for name in NAMES:
         run, model = Noted(), trained(name)
-        outcome.add([target], [guide], model, Edit(), run=run)
+        outcome.add([target], [guide], model, Give(), run=run)
         torch.testing.assert_close(next(iter(run.images.values())), edits.add(model.net, x, g).image.clamp(-1, 1))
 
 
@@ -95,13 +95,13 @@ def test_pixels_outside_the_mask_are_the_file_s_own_to_the_bit(shape, tmp_path):
     assert outside.any()
     for edit in (outcome.add, outcome.swap):
         run = Noted()
-        edit([target], [guide], cornered(), Edit(), run=run)
+        edit([target], [guide], cornered(), Give(), run=run)
         (found,) = run.images.values()
         assert torch.equal(found[outside], x[outside])
         assert inside.any()
         torch.testing.assert_close(found[inside], torch.ones_like(found[inside]))
     run = Noted()
-    outcome.remove([target], cornered(), Edit(), run=run)
+    outcome.remove([target], cornered(), Remove(), run=run)
     (found,) = run.images.values()
     assert torch.equal(found[outside], x[outside])
     assert not torch.equal(found[inside], x[inside])
@@ -112,7 +112,7 @@ def test_removal_keeps_the_shape(name, tmp_path):
     paths = written(tmp_path)
     for whole in (False, True):
         run = Noted()
-        assert outcome.remove(paths, trained(name), Edit(whole=whole), run=run) == []
+        assert outcome.remove(paths, trained(name), Remove(whole=whole), run=run) == []
         for path, shape in zip(paths, SHAPES, strict=True):
             own = name == "mask" and not whole
             assert run.images[f"{path.name}.png"].shape[2:] == (shape if own else model_size(*shape))
@@ -122,7 +122,7 @@ def test_removal_keeps_the_shape(name, tmp_path):
 def test_segments_are_black_and_white_at_the_file_s_size(name, tmp_path):
     paths = written(tmp_path)
     run = Noted()
-    assert outcome.segment(paths, trained(name), Edit(), run=run) == []
+    assert outcome.segment(paths, trained(name), Segment(), run=run) == []
     for path, shape in zip(paths, SHAPES, strict=True):
         found = run.images[f"{path.name}.png"]
         assert found.shape == (1, 1, *shape)
@@ -132,11 +132,11 @@ def test_segments_are_black_and_white_at_the_file_s_size(name, tmp_path):
 def test_segments_go_by_the_run_s_threshold_or_the_one_given(tmp_path):
     paths = written(tmp_path, [(64, 64)])
     for model, settings, white in (
-        (cornered(), Edit(), 0.25),
-        (cornered()._replace(threshold=1.5), Edit(), 0),
-        (cornered()._replace(threshold=1.5), Edit(threshold=0.5), 0.25),
-        (trained("mask"), Edit(threshold=0.0), 1),
-        (trained("mask"), Edit(threshold=1.0), 0),
+        (cornered(), Segment(), 0.25),
+        (cornered()._replace(threshold=1.5), Segment(), 0),
+        (cornered()._replace(threshold=1.5), Segment(threshold=0.5), 0.25),
+        (trained("mask"), Segment(threshold=0.0), 1),
+        (trained("mask"), Segment(threshold=1.0), 0),
     ):
         run = Noted()
         outcome.segment(paths, model, settings, run=run)
@@ -154,9 +154,9 @@ def test_three_codes_and_translations_take_two_sides(tmp_path):
     both = []
     for side in ("content", "plain"):
         run = Noted()
-        outcome.add([a], [b], trained("intersection"), Edit(side=side), run=run)
+        outcome.add([a], [b], trained("intersection"), Give(side=side), run=run)
         both += run.images.values()
-        outcome.swap([a], [b], trained("intersection"), Edit(side=side), run=run)
+        outcome.swap([a], [b], trained("intersection"), Give(side=side), run=run)
         assert torch.equal(next(iter(run.images.values())), both[-1])
         outcome.grid([a], [b], trained("intersection"), Grid(side=side), run=run)
         outcome.between(a, b, c, trained("intersection"), Between(side=side), run=run)
@@ -164,8 +164,8 @@ def test_three_codes_and_translations_take_two_sides(tmp_path):
     for name in ("mask", "disentangle"):
         for edit in (
             lambda model: outcome.compose(a, b, c, model, run=NullRun()),
-            lambda model: outcome.add([a], [b], model, Edit(side="plain"), run=NullRun()),
-            lambda model: outcome.swap([a], [b], model, Edit(side="plain"), run=NullRun()),
+            lambda model: outcome.add([a], [b], model, Give(side="plain"), run=NullRun()),
+            lambda model: outcome.swap([a], [b], model, Give(side="plain"), run=NullRun()),
             lambda model: outcome.grid([a], [b], model, Grid(side="plain"), run=NullRun()),
             lambda model: outcome.between(a, b, c, model, Between(side="plain"), run=NullRun()),
         ):
@@ -183,7 +183,7 @@ def test_the_way_is_in_equal_steps(name, tmp_path):
     for n in range(4):
         assert run.images[f"{n:02d}.png"].shape[2:] == ((30, 50) if name == "mask" else (19, 32))
     ends = Noted()
-    outcome.add([fixed], [one, other], trained(name), Edit(), run=ends)
+    outcome.add([fixed], [one, other], trained(name), Give(), run=ends)
     assert torch.equal(run.images["00.png"], ends.images[f"{fixed.name}__{one.name}.png"])
     assert torch.equal(run.images["03.png"], ends.images[f"{fixed.name}__{other.name}.png"])
     run = Noted()
@@ -210,14 +210,14 @@ def test_what_cannot_be_read_is_named_and_the_others_are_edited(tmp_path):
     targets[1].path.write_text("no picture")
     guides[0].path.write_bytes(guides[0].path.read_bytes()[:100])
     run = Noted()
-    skipped = outcome.add(targets, guides, trained("mask"), Edit(), run=run)
+    skipped = outcome.add(targets, guides, trained("mask"), Give(), run=run)
     assert len(skipped) == 2
     assert guides[0].path.name in skipped[0]
     assert targets[1].path.name in skipped[1]
     assert [text.startswith("left out: ") for text in run.said] == [True, True]
     assert list(run.images) == [f"{targets[n].name}__{guides[1].name}.png" for n in (0, 2)]
     run = Noted()
-    assert len(outcome.remove(targets, trained("mask"), Edit(), run=run)) == 1
+    assert len(outcome.remove(targets, trained("mask"), Remove(), run=run)) == 1
     assert len(run.images) == 2
     assert len(outcome.grid(targets, guides, trained("mask"), Grid(), run=run)) == 2
 
@@ -228,11 +228,11 @@ def test_where_nothing_can_be_read_it_is_said(tmp_path):
         one.path.write_text("no picture")
     model, run = trained("mask"), Noted()
     for edit in (
-        lambda: outcome.add(bad, good, model, Edit(), run=run),
-        lambda: outcome.add(good, bad, model, Edit(), run=run),
-        lambda: outcome.swap(bad, bad, model, Edit(), run=run),
-        lambda: outcome.remove(bad, model, Edit(), run=run),
-        lambda: outcome.segment(bad, model, Edit(), run=run),
+        lambda: outcome.add(bad, good, model, Give(), run=run),
+        lambda: outcome.add(good, bad, model, Give(), run=run),
+        lambda: outcome.swap(bad, bad, model, Give(), run=run),
+        lambda: outcome.remove(bad, model, Remove(), run=run),
+        lambda: outcome.segment(bad, model, Segment(), run=run),
         lambda: outcome.grid(good, bad, model, Grid(), run=run),
     ):
         with pytest.raises(ValueError, match=r"none of the 2 pictures can be read: .*1_0\.png"):

@@ -35,7 +35,7 @@ class Fit:
     cool: float = 0.5
     """Part of the steps, at the end, over which the step size falls to 0."""
 
-    confusion: float = 0.005
+    confusion: float = 0.05
     """Weight of hiding from the critic which side a common code comes from."""
 
     ramp: float = 0.1
@@ -50,9 +50,9 @@ class Fit:
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side."""
 
-    apart: float = 0.1
+    apart: float = 0.0
     """How far the picture that content is read from is moved, and how much larger or smaller it is made, at random, as
-    a part of its side; 0, as published, reads it from the very picture that is to be rebuilt."""
+    a part of its side; 0 reads it, as published, from the very picture that is to be rebuilt."""
 
     light: float = 0.1
     """How much brighter or darker they are made at random, of the whole range."""
@@ -176,27 +176,42 @@ def levels(size: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edit:
-    """Settings of add, swap, remove, compose and segment."""
+class Give:
+    """Settings of add and swap."""
 
     side: Literal["content", "plain"] = "content"
     """Which side the guide is of; plain with models of --method intersection, whose second side has content too."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class Remove:
+    """Settings of remove."""
+
     whole: bool = False
-    """Take the plain picture as a whole when content is removed; by default a mask method takes it only where the
-    content was, and all else stays as it is."""
+    """Take the plain picture as a whole; by default a mask method takes it only where the content was, and all else
+    stays as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Settings of segment."""
 
     threshold: float = -1.0
-    """Of segment: from which value of the mask on a pixel is content's; below 0 the run's own."""
+    """From which value of the mask on a pixel is content's; below 0 the run's own."""
 
     def __post_init__(self) -> None:
-        """Check the ranges.
+        """Check the range.
 
         Raises:
             ValueError: one sentence naming the setting.
         """
         if not self.threshold <= 1:
             raise ValueError(f"--threshold must be at most 1, got {self.threshold}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compose:
+    """Settings of compose: there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

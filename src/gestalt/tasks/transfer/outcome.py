@@ -16,7 +16,7 @@ from gestalt.media.sheet import contact_sheet
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer import edits, model
 from gestalt.tasks.transfer.codes import Painted
-from gestalt.tasks.transfer.config import Between, Edit, Grid
+from gestalt.tasks.transfer.config import Between, Give, Grid, Remove, Segment
 from gestalt.tasks.transfer.edits import CONTENT, PLAIN
 from gestalt.tasks.transfer.model import Model
 from gestalt.tasks.transfer.pictures import squared, unsquared
@@ -45,7 +45,7 @@ class Opened(NamedTuple):
     name: str
 
 
-def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, settings: Edit, *, run: NullRun) -> Skipped:
+def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, settings: Give, *, run: NullRun) -> Skipped:
     """Every target with every guide's content: outputs/<target>__<guide>.png.
 
     Raises:
@@ -60,7 +60,7 @@ def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, setti
 
 
 def swap(
-    pictures: Sequence[Named], guides: Sequence[Named], trained: Model, settings: Edit, *, run: NullRun
+    pictures: Sequence[Named], guides: Sequence[Named], trained: Model, settings: Give, *, run: NullRun
 ) -> Skipped:
     """Every picture with every guide's content in the place of its own: outputs/<picture>__<guide>.png.
 
@@ -75,7 +75,7 @@ def swap(
     return _pairs(pictures, guides, trained, edit, "{0} with the content of {1} for its own", run=run)
 
 
-def remove(pictures: Sequence[Named], trained: Model, settings: Edit, *, run: NullRun) -> Skipped:
+def remove(pictures: Sequence[Named], trained: Model, settings: Remove, *, run: NullRun) -> Skipped:
     """Every picture without its content: outputs/<picture>.png.
 
     Raises:
@@ -89,7 +89,7 @@ def remove(pictures: Sequence[Named], trained: Model, settings: Edit, *, run: Nu
     return _each(pictures, trained, edit, run=run)
 
 
-def segment(pictures: Sequence[Named], trained: Model, settings: Edit, *, run: NullRun) -> Skipped:
+def segment(pictures: Sequence[Named], trained: Model, settings: Segment, *, run: NullRun) -> Skipped:
     """Where content is: outputs/<picture>.png, white where it is.
 
     Raises:

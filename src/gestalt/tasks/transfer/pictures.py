@@ -127,4 +127,4 @@ def apart(x: Tensor, y: Tensor, far: float, chance: Generator) -> tuple[Tensor, 
 
 @lru_cache(maxsize=8)
 def _order(count: int, seed: int, side: int, epoch: int) -> Tensor:
-    return torch.randperm(count, generator=seeded(seed, side, epoch))
+    return torch.randperm(count, generator=seeded(seed, 2, side, epoch))
