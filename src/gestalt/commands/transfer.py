@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -259,14 +259,16 @@ def _guided(job: Job, name: str) -> Run:
     from gestalt.tasks.transfer import outcome
 
     edit, settings = getattr(outcome, name), job.settings
-    targets, guides = (_flat(pictures((path,))) for path in (job.inputs.target, job.inputs.guide))
+    targets, guides = map(_flat, (job.inputs.target, job.inputs.guide))
     return _edited(job, lambda trained, run: edit(targets, guides, trained, settings, run=run), side=settings.side)
 
 
-def _flat(given: Sequence[Named]) -> list[Named]:
-    """With names that may stand in one file name beside each other's, and differ."""
-    names = told_apart([one.name.replace("/", "_") for one in given])
-    return [one._replace(name=name) for one, name in zip(given, names, strict=True)]
+def _flat(path: Path) -> list[Named]:
+    """The picture of a path, or those of a folder, with names that may stand in one file name beside others'."""
+    found = pictures((path,))
+    inside = [one.name.partition("/")[2] or one.name for one in found]  # the folder's own name says nothing here
+    names = told_apart([name.replace("/", "_") for name in inside])
+    return [one._replace(name=name) for one, name in zip(found, names, strict=True)]
 
 
 def _edited(job: Job, edit: Callable[[Model, Run], Skipped], *, side: str = "content") -> Run:
