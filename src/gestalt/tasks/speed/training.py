@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gestalt.nn.average import follow
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed.clips import Pair, Source, as_input
 from gestalt.tasks.speed.config import Train
@@ -170,16 +171,6 @@ def schedule(step: int, steps: int, warm_up: float) -> float:
     """What the rate is multiplied by: from 0 to 1 over a part of the steps, then half a cosine down to 0."""
     done, begin = (step + 1) / steps, max(warm_up, 1e-9)
     return done / begin if done < begin else 0.5 + 0.5 * math.cos(math.pi * (done - begin) / max(1 - begin, 1e-9))
-
-
-@torch.no_grad()
-def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Move an average towards the weights and moments of a network: keep * average + (1 - keep) * net."""
-    for mean, value in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - keep)
-        else:
-            mean.copy_(value)
 
 
 class Parallel(nn.Module):

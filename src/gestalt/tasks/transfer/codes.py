@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gestalt.nn.average import follow
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer.config import Fit, levels
@@ -310,16 +311,6 @@ def cooled(step: int, settings: Fit) -> float:
     """What the step size is multiplied by: 1, then a line down to 0 over the last part of the steps."""
     left = 1 - step / settings.steps
     return min(1.0, left / settings.cool) if settings.cool else 1.0
-
-
-@torch.no_grad()
-def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
-    """Move an average towards a network's weights and moments; the vectors of spectral norms are taken as they are."""
-    for (name, mean), value in zip(average.state_dict().items(), net.state_dict().values(), strict=True):
-        if mean.is_floating_point() and not name.endswith(("._u", "._v")):
-            mean.lerp_(value, 1 - keep)
-        else:
-            mean.copy_(value)
 
 
 def total(terms: Terms) -> Tensor:
