@@ -32,6 +32,7 @@ from gestalt.tasks.speed.footage import RATE, Footage, Frame, even_step, taken
 from gestalt.tasks.speed.model import Model
 from gestalt.tasks.speed.nulls import amount, amounts, best_threshold
 from gestalt.tasks.speed.scores import as_clip
+from gestalt.tasks.speed.shelf import Shelf
 from gestalt.tasks.speed.speednet import SpeedNet
 
 DRAWS = 10_000
@@ -77,7 +78,7 @@ def main() -> None:
             said = np.array([[float(net(as_clip(list(clip), net))) for clip in pair] for pair in pairs])
         moved = np.array([[amount(clip) for clip in pair] for pair in pairs])
         rows.append([*figures(said, 0.0), *figures(moved, threshold)])
-        print(f"{told} | {len(pairs)} | " + " | ".join(f"{value:.2f}" for value in rows[-1]) + " |")
+        print(f"{told} | {len(pairs)} | " + " | ".join(f"{value:.2f}" for value in rows[-1]) + " |", flush=True)
     table = np.array(rows)
     drawn = table[np.random.default_rng(0).integers(len(table), size=(DRAWS, len(table)))].mean(1)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
@@ -92,8 +93,9 @@ def learned(files: Sequence[Path], given: Model, asked: argparse.Namespace) -> l
     nets = []
     for n in range(asked.folds):
         others, _ = lasting([path for path, k in zip(files, fold, strict=True) if k != n], settings.frames)
-        source = Filmed(others, seed=asked.seed, far=settings.far)
+        source = Filmed(Shelf(others, settings.most), seed=asked.seed, far=settings.far)
         nets.append(training.fit(source, settings, seed=asked.seed, device=torch.device("cpu"), begin=given.net))
+        print(f"fold {n + 1} of {asked.folds} is learned", flush=True)
     return [nets[n] for n in fold]
 
 

@@ -8,6 +8,7 @@ import pytest
 from gestalt.drawn.motion import KINDS, Scene, scene
 from gestalt.media.video_writer import VideoWriter
 from gestalt.tasks.speed.clips import NORMAL, SPED_UP, Drawn, Filmed, exposed, lasting, skipping
+from gestalt.tasks.speed.shelf import Shelf
 
 
 @pytest.mark.parametrize("skipped", [0.0, 0.1, 0.5])
@@ -85,7 +86,7 @@ def test_pairs_from_videos_of_any_rate(tmp_path: Path, rate: int) -> None:
     found, refused = lasting([tmp_path / "swing.mp4"], 16)
     assert len(found) == 1
     assert not refused
-    source = Filmed(found, codec=False)
+    source = Filmed(Shelf(found, 32), codec=False)
     for number in range(4):
         pair, again = source.pair(number, 16, 32), source.pair(number, 16, 32)
         assert pair.normal.shape == pair.sped_up.shape == (16, 32, 32, 3)

@@ -29,7 +29,8 @@ from gestalt.media import video
 from gestalt.media.atomic import quoted
 from gestalt.media.recode import recoded
 from gestalt.ops.resize import resize
-from gestalt.tasks.speed.footage import LONGEST, RATE, SLOWEST, duration, stretch, watched
+from gestalt.tasks.speed.footage import LONGEST, RATE, SLOWEST, duration, watched
+from gestalt.tasks.speed.shelf import Shelf
 
 NORMAL, SPED_UP = (1.0, 1.2), (1.7, 2.2)
 """Of f, the mean step in 25ths of a second."""
@@ -144,13 +145,13 @@ class Drawn:
 class Filmed:
     """Pairs from videos, of which any frame rate from 20 on will do: their time stamps count.
 
-    videos: paths and durations in seconds, as `lasting` gives them.
+    shelf: the videos.
     seed: of all chance.
     codec: whether some clips go through one more.
     far: part of the sped-up clips that are sped up much more, as far as their videos last.
     """
 
-    videos: Sequence[tuple[Path, float]]
+    shelf: Shelf
     seed: int = 0
     codec: bool = True
     far: float = 0.0
@@ -162,7 +163,7 @@ class Filmed:
             ValueError: a video is damaged.
         """
         chance = np.random.default_rng((self.seed, number, 13))
-        path, lasts = self.videos[int(chance.integers(len(self.videos)))]
+        path, lasts = self.shelf.videos[int(chance.integers(len(self.shelf.videos)))]
         skipped, is_mirrored = unevenness(chance), chance.random() < 0.5
         is_far, much = chance.random() < self.far, int(chance.integers(3, round(FAR[1]) + 1))
         fast = min(much, max(2, int(2 * lasts / needed_s(count)))) if is_far else 2
@@ -170,7 +171,7 @@ class Filmed:
         made = []
         for step in (1, fast):
             kept = skipping(count, skipped, chance)
-            frames = stretch(path, begin, int(kept[-1]) + 2, side, step=step)
+            frames = self.shelf.stretch(path, begin, int(kept[-1]) + 2, side, step=step)
             clip = exposed(frames[:, :, ::-1] if is_mirrored else frames, kept, bool(chance.random() < 0.5))
             made.append(coded(clip, chance, self.codec))
         return Pair(*made)

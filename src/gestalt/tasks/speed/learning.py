@@ -20,6 +20,7 @@ from gestalt.tasks.speed import model, training
 from gestalt.tasks.speed.clips import Drawn, Filmed, Source
 from gestalt.tasks.speed.config import Train
 from gestalt.tasks.speed.nulls import amounts, best_threshold, ranked_right, told_right
+from gestalt.tasks.speed.shelf import Shelf
 from gestalt.tasks.speed.speednet import SpeedNet
 
 Videos = Sequence[tuple[Path, float]]
@@ -103,10 +104,11 @@ def filmed(found: Videos, settings: Train, *, seed: int, run: NullRun) -> tuple[
     count = min(round(settings.aside * len(found)), len(found) - 1) if settings.test else 0
     aside, kept = ([found[n] for n in sorted(some)] for some in (order[:count], order[count:]))
     run.say(f"{len(kept)} videos to learn from" + (f", {len(aside)} set aside to be tested" if aside else ""))
-    groups = [Group("learned from", Filmed(kept, seed=seed), True)]
+    source = Filmed(Shelf(kept, settings.most), seed=seed)
+    groups = [Group("learned from", source, True)]
     if aside:
-        groups.append(Group("set aside", Filmed(aside, seed=seed), False))
-    return Filmed(kept, seed=seed, far=settings.far), groups
+        groups.append(Group("set aside", Filmed(Shelf(aside, settings.most), seed=seed), False))
+    return dataclasses.replace(source, far=settings.far), groups
 
 
 def examine(net: SpeedNet, groups: Sequence[Group], settings: Train, *, spread: float | None = None) -> list[Row]:
