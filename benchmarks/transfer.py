@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(PAPER), choices=list(PAPER))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--two-sided", action="store_true")
+    parser.add_argument("--threads", type=int, default=0, help="0 for all")
     asked = parser.parse_args()
     if asked.what == "drawn":
         drawn(asked)
@@ -76,6 +77,7 @@ def drawn(asked: argparse.Namespace) -> None:
             if (out / "metrics.json").exists():
                 continue
             given = ["--steps", str(asked.steps), "--size", str(asked.size), "--seed", str(seed)]
+            given += ["--threads", str(asked.threads)]
             new = ["transfer", "test", *given, "--method", method, "--out", str(out)]
             new += ["--two-sided"] if asked.two_sided else []
             code = cli.run(["resume", str(out)] if (out / "run.json").exists() else new)

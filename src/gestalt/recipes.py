@@ -424,10 +424,13 @@ def transfer_mask(preset: str) -> transfer.Mask:
         "handles": transfer.Weights(again=0.5, nothing=0.5, cycle_separate=2.5, pasted=5, plain=7),
     }
     confusion = {"womens-hair": 1.0, "mens-hair": 1.0, "handles": 0.1}
-    paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005)
+    published = transfer.Weights(cycle_separate=0.001)
+    paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005, weights=published)
     presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
     for name, given in weights.items():
-        presets[name] = transfer.Mask(weights=given, confusion=confusion.get(name, presets["fast"].confusion))
+        back = min(1.0, given.pasted / 5) * presets["fast"].returned  # as large beside the other weights as in fast
+        hidden = confusion.get(name, presets["fast"].confusion)
+        presets[name] = transfer.Mask(weights=given, confusion=hidden, returned=back, carried=back)
         lr = 5e-5 if name == "facial-hair" else paper.lr
         presets[f"paper-{name}"] = dataclasses.replace(
             paper, weights=given, confusion=confusion.get(name, 0.005), lr=lr
@@ -482,11 +485,14 @@ _PAPER: dict[str, Any] = {
     "lr": 2e-4,
     "cool": 0.0,
     "ramp": 0.0,
+    "returned": 0.0,
+    "carried": 0.0,
     "average": 0.0,
     "last_norm": True,
     "shift": 0.0,
     "apart": 0.0,
     "light": 0.0,
+    "patience": 0,
 }
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gestalt.ops.chance import seeded
 from gestalt.tasks.transfer import codes, config
-from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, told
+from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, there_and_back, told
 from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
 from gestalt.tasks.transfer.model import SETTINGS, fresh
 from gestalt.tasks.transfer.pictures import apart
@@ -304,6 +304,43 @@ def test_mask_asks_what_its_formula_says(common, separate):
     assert_agrees(model, expected, seen)
 
 
+def test_what_is_given_comes_back_as_the_formula_says():
+    model = stirred("mask", returned=0.7, carried=0.4)
+    seen = doubled(model)
+    s = model.separate[0](seen.x)
+    given = model.render(seen.common_y, s, base=seen.y).image
+    found = there_and_back(model, seen, dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4))
+    returned = absolute(model.plain(model.common(given)).tanh(), seen.y)
+    carried = absolute(model.render(seen.common_x, model.separate[0](given)).image, seen.x)
+    assert list(found) == ["returned", "carried"]
+    assert (found["returned"][0], found["carried"][0]) == (0.7, 0.4)
+    torch.testing.assert_close(found["returned"][1], returned)
+    torch.testing.assert_close(found["carried"][1], carried)
+
+
+def test_two_kinds_of_content_come_back_both_ways():
+    model = stirred("intersection")
+    seen = doubled(model)
+    first, second = model.separate
+    with_first, with_second = (
+        model.render(seen.common_y, first(seen.x)).image,
+        model.render(seen.common_x, None, second(seen.y)).image,
+    )
+    again_y = model.render(model.common(with_first), None, second(seen.y)).image
+    again_x = model.render(model.common(with_second), first(seen.x)).image
+    returned = (absolute(again_y, seen.y) + absolute(again_x, seen.x)) / 2
+    carried_x = absolute(model.render(seen.common_x, first(with_first)).image, seen.x)
+    carried_y = absolute(model.render(seen.common_y, None, second(with_second)).image, seen.y)
+    found = there_and_back(model, seen, TINY["intersection"])
+    torch.testing.assert_close(found["returned"][1], returned)
+    torch.testing.assert_close(found["carried"][1], (carried_x + carried_y) / 2)
+
+
+def test_nothing_goes_there_and_back_unasked():
+    model = stirred("disentangle")
+    assert there_and_back(model, doubled(model), dataclasses.replace(TINY["disentangle"], returned=0, carried=0)) == {}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_confusion_and_critic_are_logarithms_of_sigmoids(name):
     model = stirred(name)
@@ -415,7 +452,7 @@ def test_early_stopping_stops_and_keeps_the_best(name, monkeypatch):
 def test_without_patience_the_last_weights_are_kept(monkeypatch):
     looked = scripted(monkeypatch, [0.1, 0.5, 0.6])
     run = Noted()
-    kept = fitted("mask", run, steps=5)
+    kept = fitted("mask", run, steps=5, patience=0)
     assert run.all_of("held_out") == pytest.approx([0.1, 0.5, 0.6])
     assert run.said == []
     assert all(torch.equal(value, looked[2][name]) for name, value in kept.state_dict().items())

@@ -18,11 +18,12 @@ A method is a `Transfer`: its encoders and decoders, how it renders, and its los
 them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 
 Where this departs from what the authors published, for all three: the last layer of an encoder is not normalised
-(`last_norm`), so that zero is an ordinary code; content is read from a picture that is moved and sized otherwise
-(`apart`), so that its code cannot say where on the picture it was, which is for the common code to say; the critic
-gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
-encoder; the weight of confusion grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average
-of the weights is kept (`average`). The preset `paper` undoes those that are settings.
+(`last_norm`), so that zero is an ordinary code; what was given to a picture has to come back (`there_and_back`); both
+sides go through the encoder as one batch, so that its moments are those it meets in use; the critic gives logits and
+learns from the codes of the step before the encoder moved, without a backward pass through the encoder; the weight of
+confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
+weights is kept (`average`). Content can be read from a picture that is moved and sized otherwise (`apart`). The preset
+`paper` undoes those that are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -251,8 +252,9 @@ def fit(
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
-        seen = Seen(x, y, *apart(x, y, settings.apart, seeded(seed, step, 2)), model.common(x), model.common(y))
-        terms = model.terms(seen)
+        common = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
+        seen = Seen(x, y, *apart(x, y, settings.apart, seeded(seed, step, 2)), *common)
+        terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
             terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y))
@@ -305,6 +307,31 @@ def look(
     elif settings.patience and step - looks["at"] >= settings.patience * LOOK_EVERY:
         looks["stopped"] = True
         run.say(f"stopped after {step + 1} steps: pictures held out were rebuilt best after {looks['at'] + 1}")
+
+
+def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
+    """What becomes of a content on its way to another picture and back, in both directions where there are two kinds.
+
+    With t the picture y that was given the content of x: y is t without it (returned), and x has the content that is
+    read from t (carried).
+    """
+    if not (settings.returned or settings.carried):
+        return {}
+    sides = [(seen.x, seen.common_x), (seen.y, seen.common_y)]
+    returned, carried = [], []
+    for n, read in enumerate(model.separate):
+        (giver, common_g), (taker, common_t) = sides[n], sides[1 - n]
+        content = read(giver)
+        none = [None] * n
+        given = model.render(common_t, *none, content, base=taker).image
+        own = [model.separate[1 - n](taker)] if model.contents > 1 else []
+        back = model.render(model.common(given), *([None] * (1 - n) if own else []), *own).image
+        returned.append(F.l1_loss(back, taker))
+        carried.append(F.l1_loss(model.render(common_g, *none, read(given)).image, giver))
+    return {
+        "returned": (settings.returned, torch.stack(returned).mean()),
+        "carried": (settings.carried, torch.stack(carried).mean()),
+    }
 
 
 def cooled(step: int, settings: Fit) -> float:

@@ -14,10 +14,10 @@ class Fit:
     size: int = 64
     """Side of the square pictures that are learned from, in pixels: 32, 48, 64, 96, 128, 192 or 256."""
 
-    width: int = 24
+    width: int = 16
     """Channels of the first layer; each further one has twice as many, up to those of the code."""
 
-    code: int = 192
+    code: int = 128
     """Channels of the whole code, which is a map of 2x2 or 3x3."""
 
     separate: int = 16
@@ -29,7 +29,7 @@ class Fit:
     batch: int = 16
     """Pictures of each side in a step."""
 
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Adam's step size, of networks and critic."""
 
     cool: float = 0.5
@@ -40,6 +40,12 @@ class Fit:
 
     ramp: float = 0.1
     """Part of the steps, at the beginning, over which that weight grows to its value."""
+
+    returned: float = 0.3
+    """Weight of a picture that was given content, and from which it is removed, being what it was."""
+
+    carried: float = 0.3
+    """Weight of content that was given to another picture and is read there rebuilding the picture it came from."""
 
     average: float = 0.998
     """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
@@ -57,7 +63,7 @@ class Fit:
     light: float = 0.1
     """How much brighter or darker they are made at random, of the whole range."""
 
-    patience: int = 0
+    patience: int = 8
     """Stop when pictures held out have been rebuilt no better for so many looks, one every 250 steps; 0 never does."""
 
     aside: float = 0.1
@@ -75,7 +81,7 @@ class Fit:
         levels(self.size)
         at_least(self, 1, "width", "separate", "steps")
         at_least(self, 2, "batch")
-        at_least(self, 0, "confusion", "patience", "shift", "light", "apart")
+        at_least(self, 0, "confusion", "returned", "carried", "patience", "shift", "light", "apart")
         below_one(self, "average", "ramp", "cool")
         inside(self, "lr", "aside")
         if self.code - self.contents * self.separate < 1:
@@ -133,8 +139,8 @@ class Weights:
     cycle_common: float = 0.0
     """The common code of a picture that was given content stays (beta1)."""
 
-    cycle_separate: float = 0.001
-    """The code of the content that it was given stays (beta2)."""
+    cycle_separate: float = 0.0
+    """The code of the content that it was given stays (beta2); published as 0.001, for glasses."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -150,6 +156,9 @@ class Weights:
 @dataclass(frozen=True, kw_only=True)
 class Mask(Fit):
     """Settings of content as a mask and a picture."""
+
+    returned: float = 3.0
+    carried: float = 3.0
 
     weights: Weights = field(default_factory=Weights)
     """Of the losses."""

@@ -64,6 +64,14 @@ class Exam(NamedTuple):
         """The targets with some glasses, and without what they had."""
         return faces.draw(self.plain, worn, size=self.size)
 
+    def bare(self) -> Tensor:
+        """The pictures with glasses, without them."""
+        return faces.draw(self.content, size=self.size).image
+
+    def swapped(self) -> Drawn:
+        """The pictures with glasses, with the guides' for their own."""
+        return faces.draw(self.content, self.other, size=self.size)
+
 
 def sides(count: int, size: int, *, seed: int, two: bool = False) -> tuple[Side, Side]:
     """Two folders to learn from, of other people each, and a few held out.
@@ -124,7 +132,7 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
     rebuilt = in_chunks(model, lambda a: model.render(model.common(a), model.separate[0](a)).image, right.image)
     found["in_rebuilt"] = _difference(rebuilt, right.image, covered)
 
-    bare = faces.draw(asked.content, size=asked.size).image
+    bare = asked.bare()
     worn = source.glasses > COVERED
     for name, whole in (("remove", False), ("remove_whole", True)):
         removed = in_chunks(model, lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
@@ -132,7 +140,7 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
         found[f"{name}_out"] = _difference(removed, bare, ~worn)
     found["remove_in_identity"] = _difference(source.image, bare, worn)
 
-    swapped = faces.draw(asked.content, asked.other, size=asked.size)
+    swapped = asked.swapped()
     either = worn | (swapped.glasses > COVERED)
     result = in_chunks(model, lambda x, g: edits.swap(model, x, g).image, source.image, guide)
     found["swap_in"] = _difference(result, swapped.image, either)

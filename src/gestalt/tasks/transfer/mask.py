@@ -19,8 +19,10 @@ References:
     Mokady, Benaim, Wolf, Bermano: Mask Based Unsupervised Content Transfer. ICLR 2020.
 """
 
+from collections.abc import Sequence
 from typing import final
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -56,18 +58,26 @@ class Mask(Transfer):
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
         x, y, weights, content = seen.x, seen.y, self.weights, self.separate[0](seen.moved_x)
-        own = self.paint(seen.common_x, content)
+        plain_x, plain_y = self.plain(torch.cat([seen.common_x, seen.common_y])).tanh().chunk(2)
+        has_cycle = bool(weights.cycle_common or weights.cycle_separate)
+        codes = [(seen.common_x, content), (seen.common_y, torch.zeros_like(content))]
+        own, none, *given = self._painted(codes + [(seen.common_y, content)] * has_cycle)
         terms = {
-            "pasted": (weights.pasted, F.l1_loss(own.on(self.plain(seen.common_x).tanh()), x)),
-            "plain": (weights.plain, F.l1_loss(self.plain(seen.common_y).tanh(), y)),
+            "pasted": (weights.pasted, F.l1_loss(own.on(plain_x), x)),
+            "plain": (weights.plain, F.l1_loss(plain_y, y)),
             "again": (weights.again, F.l1_loss(own.on(x), x)),
-            "nothing": (weights.nothing, F.l1_loss(self.render(seen.common_y, None, base=y).image, y)),
+            "nothing": (weights.nothing, F.l1_loss(none.on(y), y)),
         }
-        moved = (
-            self.render(seen.common_y, content, base=y).image if weights.cycle_common or weights.cycle_separate else y
-        )
         if weights.cycle_common:
+            moved = given[0].on(y)
             terms["cycle_common"] = (weights.cycle_common, F.mse_loss(self.common(moved), seen.common_y))
         if weights.cycle_separate:
+            moved = given[0].on(y)
             terms["cycle_separate"] = (weights.cycle_separate, F.mse_loss(self.separate[0](moved), content))
         return terms
+
+    def _painted(self, codes: Sequence[tuple[Tensor, Tensor]]) -> list[Painted]:
+        """Several contents, as one batch."""
+        common, content = (torch.cat(parts) for parts in zip(*codes, strict=True))
+        painted = self.paint(common, content)
+        return [Painted(*parts) for parts in zip(*(part.chunk(len(codes)) for part in painted), strict=True)]

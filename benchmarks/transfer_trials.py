@@ -1,0 +1,233 @@
+"""Why the methods do what they do: one change at a time, and controls that must fail, on drawn faces of 32 px.
+
+    uv run python benchmarks/transfer_trials.py --keep FOLDER --only defaults [--methods mask ...] [--seeds 11]
+    uv run python benchmarks/transfer_trials.py --keep FOLDER --only published [--seeds 11 12 13]
+    uv run python benchmarks/transfer_trials.py --keep FOLDER --only controls [--seeds 11 12 13]
+    uv run python benchmarks/transfer_trials.py --keep FOLDER --only few [--seeds 11 12 13]
+
+`defaults` takes single settings of a method back to what they were before; `published` is about intersection, which
+did not transfer with the published weights in the trial of the method notes: those weights, then one setting after
+another brought to ours. `controls` are ways to fail: networks that learned nothing, content that is thrown away, guides
+in the wrong order, and sides that nothing hides with room for a face in the code of content. `few` is what people bring
+first: 300 grey pictures, a quarter of them with glasses.
+
+What is in FOLDER is not done again. Seeds are others than those of `benchmarks/transfer.py`, and so are the faces.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gestalt.drawn.faces import Drawn, Glasses
+from gestalt.run.device import use_threads
+from gestalt.tasks.transfer import codes, exact, model
+from gestalt.tasks.transfer.codes import Transfer
+from gestalt.tasks.transfer.exact import Exam
+from gestalt.tasks.transfer.model import SETTINGS
+from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images
+
+SIZE, PICTURES, PAIRS = 32, 2000, 256
+
+Change = dict[str, Any]
+
+DEFAULTS: dict[str, Change] = {
+    "ours": {},
+    "nothing there and back": {"returned": 0.0, "carried": 0.0},
+    "confusion .005": {"confusion": 0.005},
+    "codes normalised": {"last_norm": True},
+    "no average of weights": {"average": 0.0},
+    "pictures neither moved nor lit": {"shift": 0.0, "light": 0.0},
+}
+
+FEW: dict[str, Change] = {
+    "ours": {},
+    "never stopped": {"patience": 0},
+    "neither moved nor lit": {"shift": 0.0, "light": 0.0},
+    "neither, never stopped": {"shift": 0.0, "light": 0.0, "patience": 0},
+}
+
+PUBLISHED: Change = {
+    "zero": 1.0, "confusion": 0.001, "last_norm": True, "returned": 0.0, "carried": 0.0, "average": 0.0, "ramp": 0.0,
+}  # fmt: skip
+
+TOWARDS: dict[str, Change] = {
+    "published weights": {},
+    "zero .1": {"zero": 0.1},
+    "no last norm": {"last_norm": False},
+    "confusion .05": {"confusion": 0.05},
+    "no spectral norm": {"spectral": False},
+    "average of weights": {"average": 0.998},
+    "there and back": {"returned": 1.0, "carried": 1.0},
+    "zero .1, no last norm": {"zero": 0.1, "last_norm": False},
+    "zero .1, no last norm, confusion .05": {"zero": 0.1, "last_norm": False, "confusion": 0.05},
+}
+
+
+def main() -> None:
+    """Do what was not done yet, then print all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--only", required=True, choices=["defaults", "published", "controls", "few"])
+    parser.add_argument("--methods", nargs="+", default=["mask", "disentangle", "intersection"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[11, 12, 13])
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--threads", type=int, default=1)
+    asked = parser.parse_args()
+    asked.keep.mkdir(parents=True, exist_ok=True)
+    use_threads(asked.threads)
+    lines = asked.keep / f"{asked.only}.jsonl"
+    for seed in asked.seeds:
+        for method in asked.methods if asked.only != "published" else ["intersection"]:
+            for name, change in changes(asked.only).items():
+                key = {"method": method, "trial": name, "seed": seed, "steps": asked.steps}
+                if not any(key.items() <= line.items() for line in written(lines)):
+                    begun = time.perf_counter()
+                    if asked.only == "controls":
+                        net, exam = control(name, method, seed=seed, steps=asked.steps)
+                    else:
+                        net, exam = fitted(method, change, seed=seed, steps=asked.steps, few=asked.only == "few")
+                    found = figures(net, exam) | {"seconds": round(time.perf_counter() - begun)}
+                    with lines.open("a") as file:
+                        file.write(json.dumps(key | found) + "\n")
+                    print(json.dumps(key | found), flush=True)
+    table(written(lines))
+
+
+def changes(what: str) -> dict[str, Change]:
+    """Of each trial its name and settings."""
+    if what == "published":
+        return {name: PUBLISHED | change for name, change in TOWARDS.items()}
+    return {"defaults": DEFAULTS, "few": FEW, "controls": {name: {} for name in CONTROLS}}[what]
+
+
+def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = False) -> tuple[Transfer, Exam]:
+    """A method that has learned, and what to ask it; intersection's two sides are glasses and moustaches."""
+    two = method == "intersection"
+    settings = SETTINGS[method](size=SIZE, steps=max(1, steps), **change)
+    content, plain = exact.sides(PICTURES, SIZE, seed=seed, two=two)
+    asked = exact.exam(PAIRS, SIZE, seed=1000 + seed, two=two)
+    if few:
+        content, plain = (
+            Side(
+                as_bytes(grey(as_images(side.learned[:count]))), as_bytes(grey(as_images(side.held_out[: count // 8])))
+            )
+            for side, count in ((content, 75), (plain, 225))
+        )
+        asked = Grey(*asked)
+    net = model.fresh(settings, seed)
+    if steps:
+        net = codes.fit(net, content, plain, settings, seed=seed, device=torch.device("cpu"))
+    return net.eval(), asked
+
+
+def grey(pictures: Tensor) -> Tensor:
+    """(N, 3, S, S) with three equal channels."""
+    return pictures.mean(1, keepdim=True).expand_as(pictures)
+
+
+class Grey(Exam):
+    """Questions about grey pictures."""
+
+    def target(self) -> Tensor:
+        """See `Exam`."""
+        return grey(super().target())
+
+    def source(self) -> Drawn:
+        """See `Exam`."""
+        drawn = super().source()
+        return drawn._replace(image=grey(drawn.image))
+
+    def guide(self) -> Tensor:
+        """See `Exam`."""
+        return grey(super().guide())
+
+    def answer(self, worn: Glasses) -> Drawn:
+        """See `Exam`."""
+        drawn = super().answer(worn)
+        return drawn._replace(image=grey(drawn.image))
+
+    def bare(self) -> Tensor:
+        """See `Exam`."""
+        return grey(super().bare())
+
+    def swapped(self) -> Drawn:
+        """See `Exam`."""
+        drawn = super().swapped()
+        return drawn._replace(image=grey(drawn.image))
+
+
+def figures(net: Transfer, asked: Exam) -> dict[str, float]:
+    """What the bars are about."""
+    found = exact.measure(net, asked)
+    found |= exact.measure_masks(net, asked, exact.exam(PAIRS, SIZE, seed=2000, two=asked.moustaches is not None))
+    return {
+        "in/identity": round(found["in"] / found["in_identity"], 3),
+        "in/wrong": round(found["in"] / found["in_wrong_guide"], 3),
+        "retrieval": round(found["retrieval"], 3),
+        "remove/input": round(found["remove_in"] / found["remove_in_identity"], 3),
+        "out": round(found["out"], 3),
+        "IoU": round(found["mask_iou"], 3),
+        "leakage": round(found["leakage"], 3),
+    }
+
+
+class Misguided(Exam):
+    """Questions whose guides come in the wrong order."""
+
+    def guide(self) -> Tensor:
+        """See `Exam`."""
+        return super().guide().roll(5, 0)
+
+
+class Silent(torch.nn.Module):
+    """An encoder of content that always says nothing."""
+
+    def __init__(self, heard: torch.nn.Module) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.zeros_like(self.heard(x))
+
+
+CONTROLS = (
+    "nothing learned",
+    "content thrown away",
+    "guides in the wrong order",
+    "nothing hides the side, wide content",
+)
+
+
+def control(name: str, method: str, *, seed: int, steps: int) -> tuple[Transfer, Exam]:
+    """A way to fail, and what to ask it."""
+    change = {"confusion": 0.0, "separate": 48} if name == CONTROLS[3] else {}
+    net, asked = fitted(method, change, seed=seed, steps=steps if name != CONTROLS[0] else 0)
+    if name == CONTROLS[1]:
+        net.separate = torch.nn.ModuleList(Silent(one) for one in net.separate)
+    return net, Misguided(*asked) if name == CONTROLS[2] else asked
+
+
+def written(lines: Path) -> list[dict[str, Any]]:
+    """What is there."""
+    return [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
+
+
+def table(lines: list[dict[str, Any]]) -> None:
+    """Mean of the seeds of every trial, which stand in brackets beside the first figure."""
+    heads = [name for name in lines[0] if name not in ("method", "trial", "seed")]
+    print(f"| method | trial | seeds | {' | '.join(heads)} |\n|" + "---|" * (len(heads) + 3))
+    for method, name, steps in dict.fromkeys((line["method"], line["trial"], line["steps"]) for line in lines):
+        some = [line for line in lines if (line["method"], line["trial"], line["steps"]) == (method, name, steps)]
+        cells = [f"{sum(line[head] for line in some) / len(some):.3g}" for head in heads]
+        cells[1] += f" ({', '.join(str(line[heads[1]]) for line in some)})"
+        print(f"| {method} | {name} | {len(some)} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
