@@ -317,14 +317,14 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
     """
     if not (settings.returned or settings.carried):
         return {}
-    sides = [(seen.x, seen.common_x), (seen.y, seen.common_y)]
+    sides = [(seen.x, seen.moved_x, seen.common_x), (seen.y, seen.moved_y, seen.common_y)]
     returned, carried = [], []
     for n, read in enumerate(model.separate):
-        (giver, common_g), (taker, common_t) = sides[n], sides[1 - n]
-        content = read(giver)
+        (giver, moved, common_g), (taker, moved_t, common_t) = sides[n], sides[1 - n]
+        content = read(moved)
         none = [None] * n
         given = model.render(common_t, *none, content, base=taker).image
-        own = [model.separate[1 - n](taker)] if model.contents > 1 else []
+        own = [model.separate[1 - n](moved_t)] if model.contents > 1 else []
         back = model.render(model.common(given), *([None] * (1 - n) if own else []), *own).image
         returned.append(F.l1_loss(back, taker))
         carried.append(F.l1_loss(model.render(common_g, *none, read(given)).image, giver))

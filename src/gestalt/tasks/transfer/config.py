@@ -108,6 +108,9 @@ class Disentangle(Fit):
 class Intersection(Fit):
     """Settings of a common code and one for each side."""
 
+    returned: float = 0.1
+    carried: float = 0.1
+
     zero: float = 0.1
     """Weight of each side's code being zero on the other."""
 
