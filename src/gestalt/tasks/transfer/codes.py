@@ -17,13 +17,13 @@ Then all that tells glasses from no glasses has to go through s, and
 A method is a `Transfer`: its encoders and decoders, how it renders, and its loss terms by name. `fit` knows none of
 them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 
-Where this departs from what the authors published, for all three: the last layer of an encoder is not normalised
-(`last_norm`), so that zero is an ordinary code; what was given to a picture has to come back (`there_and_back`); both
-sides go through the encoder as one batch, so that its moments are those it meets in use; the critic gives logits and
-learns from the codes of the step before the encoder moved, without a backward pass through the encoder; the weight of
-confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
-weights is kept (`average`). Content can be read from a picture that is moved and sized otherwise (`apart`). The preset
-`paper` undoes those that are settings.
+Where this departs from what the authors published, for all three: what was given to a picture has to come back
+(`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
+critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
+encoder; the weight of confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
+running average of the weights is kept (`average`). Where norms are of single pictures (disentangle, intersection),
+codes are not normalised (`last_norm`), so that zero is an ordinary one. Content can be read from a picture that is
+moved and sized otherwise (`apart`). The preset `paper` undoes those that are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.

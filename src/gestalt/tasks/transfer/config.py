@@ -51,7 +51,8 @@ class Fit:
     """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
 
     last_norm: bool = False
-    """Normalise the codes too, as published; a code of zeros is then no ordinary point."""
+    """Normalise the codes too, as published. Where every code is normalised by itself (disentangle, intersection), one
+    of zeros is then no ordinary point; the mask method normalises over a batch."""
 
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side."""
@@ -162,6 +163,7 @@ class Mask(Fit):
 
     returned: float = 3.0
     carried: float = 3.0
+    last_norm: bool = True
 
     weights: Weights = field(default_factory=Weights)
     """Of the losses."""
