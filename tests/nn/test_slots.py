@@ -42,7 +42,7 @@ def built(name: str) -> nn.Module:
     import torchvision
 
     more = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    with torch.device("cpu" if name.startswith("regnet") else "meta"):  # whose first weights are looked at
+    with torch.device("cpu" if name.startswith(("regnet", "swin", "maxvit")) else "meta"):  # they count as they build
         return torchvision.models.get_model(name, weights=None, num_classes=4, **more)
 
 
@@ -110,7 +110,9 @@ def test_names_and_functions_choose_any_module() -> None:
 
 def fresh(name: str) -> nn.Module:
     """With numbers, quickly."""
-    net = built(name).to_empty(device="cpu")
+    net = built(name)
+    if any(weight.is_meta for weight in net.parameters()):
+        net = net.to_empty(device="cpu")
     for weight in net.state_dict().values():
         if weight.is_floating_point():
             weight.uniform_(0.01, 0.02)
