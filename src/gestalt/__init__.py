@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         anomaly_fused,
         anomaly_patch,
         anomaly_transforms,
-        classify_train,
         generate_patch,
         generate_singan,
         generate_vaegan,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
         transfer_intersection,
         transfer_mask,
     )
+    from gestalt.recipes_classify import classify_train
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
     from gestalt.tasks.analogy.pair import make as train_analogy
@@ -127,7 +127,7 @@ _HOMES = {
     "apply_padain": ("gestalt.nn.statswap", "apply_padain"),
     "apply_statswap": ("gestalt.nn.statswap", "apply_statswap"),
     "classifier": ("gestalt.tasks.classify.model", "load"),
-    "classify_train": ("gestalt.recipes", "classify_train"),
+    "classify_train": ("gestalt.recipes_classify", "classify_train"),
     "fit_anomaly": ("gestalt.tasks.anomaly.model", "fit"),
     "fit_transfer": ("gestalt.tasks.transfer.model", "make"),
     "generate_patch": ("gestalt.recipes", "generate_patch"),

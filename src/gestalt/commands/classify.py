@@ -71,8 +71,7 @@ def train(job: Job) -> Run:
     if settings.swapping.partner == "cross_domain" and not found.domains:
         raise ValueError(f"--partner cross_domain needs domains, and {job.inputs.data} has none: choose another")
     net = train.fresh(settings, len(found.classes), job.options.seed)  # before there is a run: what does not fit
-    if (handle := training.swaps(net, settings.swapping)) is not None:
-        handle.remove()
+    training.check_swaps(net, settings.swapping)
     shelf = Shelf(settings.size)
     found, refused = _readable(found, shelf)
     with job.start() as run:
@@ -138,8 +137,7 @@ def adapt(job: Job) -> Run:
     training.share(settings)
     sides = _sides(job, settings)
     net = adapt.fresh(settings, len(sides.classes), job.options.seed)
-    if (handle := training.swaps(net, settings.swapping)) is not None:
-        handle.remove()
+    training.check_swaps(net, settings.swapping)
     with job.start() as run:
         adapt.make(sides, net, settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run)
     return run
@@ -162,8 +160,8 @@ def _sides(job: Job, settings: Adapt) -> Adapted:
         return adapt.drawn(settings, job.options.seed)
     if settings.what == "segments":
         return adapt.of_segments(segments.find(source), segments.find(target), settings)
-    found = (dataset.find(folder, aside=settings.aside) for folder in (source, target))
-    return adapt.of_classes(*found, settings)
+    one, other = (dataset.find(folder, aside=settings.aside) for folder in (source, target))
+    return adapt.of_classes(one, other, settings)
 
 
 def _readable(found: DataSet, shelf: Shelf) -> tuple[DataSet, list[str]]:

@@ -37,7 +37,7 @@ from gestalt.tasks.classify import network, segments, tables
 from gestalt.tasks.classify.config import Adapt
 from gestalt.tasks.classify.dataset import DataSet
 from gestalt.tasks.classify.network import Classifier
-from gestalt.tasks.classify.pictures import Shelf, ahead, changed, tested, turns
+from gestalt.tasks.classify.pictures import Shelf, ahead, as_tested, changed, turns
 from gestalt.tasks.classify.segments import NONE, Scene, Scenes
 from gestalt.tasks.classify.training import (
     Parallel,
@@ -125,7 +125,7 @@ def fit(
     """Train a network; what comes back is it or its average, ready to judge, without swaps."""
     net = net.to(device).to(memory_format=torch.channels_last).train()
     average = copy.deepcopy(net).requires_grad_(False) if settings.average else None
-    handle = swaps(net, dataclasses.replace(settings.swapping, partner="directed"))
+    handle = swaps(net, dataclasses.replace(settings.swapping, partner="directed"), run=run)
     optimiser = optimiser_of(net, settings)
     learner = Parallel(net)
     state = {"net": net, "optimiser": optimiser} | ({"average": average} if average is not None else {})
@@ -251,7 +251,7 @@ def of_classes(source: DataSet, target: DataSet, settings: Adapt) -> Sides:
         def piece(n: int, chance: np.random.Generator | None) -> tuple[Tensor, Tensor]:
             picture = shelf.read(items[n].path)
             x = (
-                tested(picture, settings.size, "shift")
+                as_tested(picture, settings.size, "shift")
                 if chance is None
                 else changed(picture, settings.size, "shift", chance)
             )

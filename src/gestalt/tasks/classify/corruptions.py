@@ -63,8 +63,8 @@ def impulse_noise(x: Tensor, level: float, chance: Generator) -> Tensor:
 
 
 def defocus_blur(x: Tensor, level: float, _chance: Generator) -> Tensor:
-    """The mean over a disc of that radius, in hundredths of the shorter side."""
-    radius = level / 100 * min(x.shape[2:])
+    """The mean over a disc of that radius and half a pixel more, in hundredths of the shorter side."""
+    radius = 0.5 + level / 100 * min(x.shape[2:])
     at = torch.arange(-math.ceil(radius), math.ceil(radius) + 1).float()
     disc = (radius + 0.5 - (at[:, None].square() + at.square()).sqrt()).clamp(0, 1)
     return _filtered(x, disc / disc.sum())

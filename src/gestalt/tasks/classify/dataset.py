@@ -181,7 +181,7 @@ def _told(
     layout: str,
 ) -> DataSet:
     if len(classes) < 2:
-        raise ValueError(f"there is only the class {classes[0]!r}: expected at least two")
+        raise ValueError(f"there is only the class {''.join(classes)!r}: expected at least two")
     few = [name for n, name in enumerate(classes) if all(one.label != n for one in train)]
     if few:
         raise ValueError(f"there is nothing to learn the class {few[0]!r} from: expected at least two pictures of it")

@@ -22,7 +22,7 @@ from gestalt.tasks.classify.config import Test, Train
 from gestalt.tasks.classify.corruptions import CORRUPTIONS, GLOBAL, corrupt
 from gestalt.tasks.classify.dataset import Corrupted, DataSet, Labelled
 from gestalt.tasks.classify.network import Classifier
-from gestalt.tasks.classify.pictures import Shelf, ahead, as_tensor, tested
+from gestalt.tasks.classify.pictures import Shelf, ahead, as_tensor, as_tested
 
 Change = Callable[[Tensor, int], Tensor]
 """What is done to the n-th picture, (1, 3, S, S) in [-1, 1], before it is looked at."""
@@ -64,7 +64,7 @@ def ask(
 
     def made(start: int) -> Tensor:
         some = range(start, min(start + batch, len(items)))
-        x = [tested(shelf.read(items[n].path), settings.size, settings.augment) for n in some]
+        x = [as_tested(shelf.read(items[n].path), settings.size, settings.augment) for n in some]
         return torch.cat(x if change is None else [change(one, n) for one, n in zip(x, some, strict=True)])
 
     return look(net, ahead(made, range(0, len(items), batch)))

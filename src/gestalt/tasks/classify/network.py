@@ -127,7 +127,7 @@ class Small(nn.Module):
 
 
 class SmallPixels(nn.Module):
-    """The same for pixels: what each stage sees is added, from coarse to fine, and told apart by one more convolution.
+    """The same for pixels: what the stages see is told apart by `Up`.
 
     Args:
         classes: K.
@@ -137,18 +137,33 @@ class SmallPixels(nn.Module):
         super().__init__()
         body = Small(classes)
         self.stem, self.stage1, self.stage2, self.stage3 = body.stem, body.stage1, body.stage2, body.stage3
-        self.up3, self.up2, self.up1 = (nn.Conv2d(n, 32, 1) for n in (128, 64, 32))
-        self.join = nn.Sequential(*_block(32, 32, 1))
-        self.head = nn.Conv2d(32, classes, 1)
+        self.head = Up(classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, K, H, W)."""
         one = self.stage1(self.stem(x))
         two = self.stage2(one)
-        seen = self.up3(self.stage3(two))
+        return self.head(one, two, self.stage3(two))
+
+
+class Up(nn.Module):
+    """Maps of three stages, added from coarse to fine.
+
+    Args:
+        classes: K.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.up3, self.up2, self.up1 = (nn.Conv2d(n, 32, 1) for n in (128, 64, 32))
+        self.join = nn.Sequential(*_block(32, 32, 1), nn.Conv2d(32, classes, 1))
+
+    def forward(self, one: Tensor, two: Tensor, three: Tensor) -> Tensor:
+        """Fine to coarse -> (B, K, H, W) as fine as the first."""
+        seen = self.up3(three)
         for lateral, fine in ((self.up2, two), (self.up1, one)):
             seen = lateral(fine) + F.interpolate(seen, size=fine.shape[2:], mode="bilinear", align_corners=False)
-        return self.head(self.join(seen))
+        return self.join(seen)
 
 
 def _block(before: int, after: int, stride: int) -> tuple[nn.Module, ...]:

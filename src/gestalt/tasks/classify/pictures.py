@@ -100,7 +100,7 @@ def changed(picture: Bytes, side: int, augment: str, chance: np.random.Generator
     return x
 
 
-def tested(picture: Bytes, side: int, augment: str) -> Tensor:
+def as_tested(picture: Bytes, side: int, augment: str) -> Tensor:
     """The square in the middle, as it is tested: (1, 3, S, S) in [-1, 1]."""
     return _square(as_tensor(picture), side, MARGIN if augment == "zoom" else 1.0)
 

@@ -124,7 +124,7 @@ def fit(
     """Train a network; what comes back is it or its average, ready to judge, without swaps."""
     net = net.to(device).to(memory_format=torch.channels_last).train()
     average = copy.deepcopy(net).requires_grad_(False) if settings.average else None
-    handle = swaps(net, settings.swapping)
+    handle = swaps(net, settings.swapping, run=run)
     optimiser = optimiser_of(net, settings)
     learner = Parallel(net)
     steps = count_of_steps(len(items), settings)

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -10,26 +11,48 @@ from torch import Tensor, nn
 
 from gestalt.nn.statswap import Handle, apply_statswap
 from gestalt.ops.chance import seeded
+from gestalt.run.service import NullRun
 from gestalt.tasks.classify.config import Learning, Swapping
 from gestalt.tasks.classify.network import Classifier
 
 MOMENTUM, POWER = 0.9, 0.9
 
 
-def swaps(net: Classifier, settings: Swapping) -> Handle | None:
+def swaps(net: Classifier, settings: Swapping, *, run: NullRun = NullRun()) -> Handle | None:
     """The swaps of a network that is to be trained; None for none.
+
+    Args:
+        net: to be trained.
+        settings: of swapping.
+        run: is told of what is unwise.
 
     Raises:
         ValueError: `--swap-layers` means no module.
     """
     if settings.swap == "none":
         return None
-    try:
-        return apply_statswap(
-            net.net, settings.swap, p=settings.p, layers=settings.layers, partner=settings.partner, seed=0
-        )
-    except ValueError as error:
-        raise ValueError(f"--swap-layers: {error}") from error
+    with warnings.catch_warnings(record=True) as unwise:
+        warnings.simplefilter("always")
+        try:
+            handle = apply_statswap(
+                net.net, settings.swap, p=settings.p, layers=settings.layers, partner=settings.partner, seed=0
+            )
+        except ValueError as error:
+            raise ValueError(f"--swap-layers: {error}") from error
+    for warning in unwise:
+        run.say(f"warning: {warning.message}")
+    return handle
+
+
+def check_swaps(net: Classifier, settings: Swapping) -> None:
+    """See before there is a run that statistics can be swapped.
+
+    Raises:
+        ValueError: as `swaps`.
+    """
+    handle = swaps(net, settings)
+    if handle is not None:
+        handle.remove()
 
 
 def optimiser_of(net: nn.Module, settings: Learning) -> torch.optim.Optimizer:
