@@ -1,6 +1,6 @@
 """Drawn signs in one light, learned for another: the directed swap beside the source alone.
 
-    uv run python benchmarks/classify_adapt.py --keep FOLDER [--seeds 0 1 2] [--steps 600]
+    uv run python benchmarks/classify_adapt.py --keep FOLDER [--seeds 0 1 2] [--steps 400]
     uv run python benchmarks/classify_adapt.py --keep FOLDER --table
 
 A run of `gestalt classify adapt` for every row and seed, of whole pictures and of their pixels; what is there is taken
@@ -36,8 +36,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--what", nargs="+", default=list(MEASURES), choices=list(MEASURES))
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
@@ -49,8 +50,8 @@ def main() -> None:
                 if (out / "metrics.json").exists():
                     continue
                 new = ["classify", "adapt", "--what", what, "--seed", str(seed), "--steps", str(asked.steps)]
-                new += ["--batch", str(asked.batch), *ROWS[row], "--threads", str(asked.threads), "--device", "cpu"]
-                new += ["--out", str(out)]
+                new += ["--batch", str(asked.batch), "--size", str(asked.size), *ROWS[row], "--device", "cpu"]
+                new += ["--threads", str(asked.threads), "--out", str(out)]
                 if code := cli.run(["resume", str(out)] if (out / "run.json").exists() else new):
                     raise SystemExit(code)
     for what in asked.what:
@@ -59,7 +60,7 @@ def main() -> None:
 
 def place(asked: argparse.Namespace, what: str, row: str, seed: int) -> Path:
     """The folder of a run."""
-    return asked.keep / f"{what}_{row.replace(', ', '_').replace(' ', '_')}_{asked.steps}_{seed}"
+    return asked.keep / f"{what}_{row.replace(', ', '_').replace(' ', '_')}_{asked.size}_{asked.steps}_{seed}"
 
 
 def table(asked: argparse.Namespace, what: str) -> str:

@@ -9,8 +9,8 @@
 In turn, in an order drawn anew for each, every variant takes one step of SGD on the same pictures: `plain`; `ours`,
 p = .01 after all convolutions but shortcuts; `published form`, the same with Python's random numbers, a permutation on
 the CPU and modules, written here from the formula. Each step leaves a line in FILE; what is there is not done again. On
-a GPU computing is in bfloat16. The overhead is the mean of paired differences over the mean of plain, and its upper bound
-that of 95 % by Student's t. `parity` compares one step on a GPU with the same on the CPU, TF32 off, p = 1.
+a GPU computing is in bfloat16. The overhead is the mean of paired differences over the mean of plain, and its upper
+bound that of 95 % by Student's t. `parity` compares one step on a GPU with the same on the CPU, TF32 off, p = 1.
 """
 
 import argparse

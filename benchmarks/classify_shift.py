@@ -6,13 +6,13 @@
                                                                          colour, deep layers
     uv run python benchmarks/classify_shift.py table --keep FOLDER
 
-A picture is gain_k * digit + bias_k + noise, 16 px, and k, one of ten lights, is the digit's class with probability rho,
-else any. Tested are pictures as they are learned from (iid), with any light (shuffled), with any but that of their own
-class (reversed), and with lights that nothing was learned from (novel). Of the 1797 digits of scikit-learn 800 are learned
-from, 200 choose settings, by the mean of iid and shuffled, and 797 are tested. Lights, split, first weights and order
-of batches are the same for all rows of a seed, each from a generator of its own. Every training leaves a line in
-FOLDER/shift.jsonl, and what is there is not done again. Beside means stand paired differences from `plain`: their
-mean, its 95 % interval by Student's t, and how many of the seeds are better, with the sign test's p.
+A picture is gain_k * digit + bias_k + noise, 16 px, and k, one of ten lights, is the digit's class with probability
+rho, else any. Tested are pictures as they are learned from (iid), with any light (shuffled), with any but that of their
+own class (reversed), and with lights that nothing was learned from (novel). Of the 1797 digits of scikit-learn 800 are
+learned from, 200 choose settings, by the mean of iid and shuffled, and 797 are tested. Lights, split, first weights and
+order of batches are the same for all rows of a seed, each from a generator of its own. Every training leaves a line in
+FOLDER/shift.jsonl, and what is there is not done again. Beside means stand paired differences from `plain`: their mean,
+its 95 % interval by Student's t, and how many of the seeds are better, with the sign test's p.
 """
 
 import argparse
