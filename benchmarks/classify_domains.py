@@ -78,7 +78,7 @@ def train(asked: argparse.Namespace) -> None:
                 if (out / "metrics.json").exists():
                     continue
                 new = ["classify", "train", str(asked.data), "--held-out", domain, "--seed", str(seed), *ROWS[row]]
-                new += ["--epochs", str(asked.epochs), "--size", str(asked.size), "--batch", "32", "--lr", "0.02"]
+                new += ["--epochs", str(asked.epochs), "--size", str(asked.size), "--batch", "32"]
                 new += ["--threads", str(asked.threads), "--device", "cpu", "--out", str(out)]
                 if code := cli.run(["resume", str(out)] if (out / "run.json").exists() else new):
                     raise SystemExit(code)

@@ -134,7 +134,8 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "classify test": ["--help", "--batch", "--severities", "--only", "--clean", "--reference", *RUN_FLAGS],
     "classify adapt": [
-        *("--help", *LEARNING_FLAGS, "--what", "--model", "--size", "--steps", "--pictures", "--far", "--aside"),
+        *("--help", *LEARNING_FLAGS, "--what", "--model", "--size", "--steps", "--alone", "--pictures", "--far"),
+        "--aside",
         *(*SWAP_FLAGS, *RUN_FLAGS),
     ],
     "study vae-levels": [

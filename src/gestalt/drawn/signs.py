@@ -69,7 +69,7 @@ class Drawn(NamedTuple):
 
 
 def things(count: int, chance: Generator, *, each: int = 1) -> Things:
-    """Signs at random; one sign alone stands near the middle, and later ones hide parts of earlier ones."""
+    """Signs at random, turned by up to 20 degrees; one sign alone stands near the middle, and later ones hide parts of earlier ones."""
     u = torch.rand(count, each, 8, generator=chance)
     g = torch.rand(count, 9, generator=chance)
     tone = 0.9 * (2 * g[:, :1] - 1)
@@ -79,7 +79,7 @@ def things(count: int, chance: Generator, *, each: int = 1) -> Things:
         shape=(u[..., 0] * len(SHAPES)).long(),
         centre=0.5 + near * (2 * u[..., 1:3] - 1),
         radius=(0.2 if each == 1 else 0.13) + 0.1 * u[..., 3],
-        turn=2 * torch.pi * u[..., 4],
+        turn=0.35 * (2 * u[..., 4] - 1),
         colour=(tone[:, None] + sides * (0.5 + 0.5 * u[..., 5:8])).clamp(-1, 1),
         ground=torch.stack([tone + 0.3 * (g[:, 1:4] - 0.5), tone + 0.3 * (g[:, 4:7] - 0.5)], 1).clamp(-1, 1),
         stripes=torch.cat([8 * (2 * g[:, 7:9] - 1), g[:, :1]], 1),
@@ -91,10 +91,10 @@ def looks(count: int, chance: Generator, *, far: float = 0.0) -> Looks:
     u = torch.rand(count, 8, generator=chance)
     tint = torch.tensor([0.25, -0.05, -0.35])
     return Looks(
-        gain=(1 - 0.55 * far) * (1 + (0.1 + 0.3 * far) * (2 * u[:, :3] - 1)),
-        offset=far * tint + (0.05 + 0.2 * far) * (2 * u[:, 3:6] - 1),
-        haze=0.35 * far * u[:, 6],
-        noise=0.02 + 0.06 * far * u[:, 7],
+        gain=(1 - 0.55 * far) * (1 + (0.1 + 0.1 * far) * (2 * u[:, :3] - 1)),
+        offset=far * tint + (0.05 + 0.05 * far) * (2 * u[:, 3:6] - 1),
+        haze=0.2 * far * u[:, 6],
+        noise=0.02 + 0.03 * far * u[:, 7],
         seed=torch.randint(2**31, (count,), generator=chance),
     )
 

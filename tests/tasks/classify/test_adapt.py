@@ -17,7 +17,7 @@ from gestalt.tasks.classify.segments import CITYSCAPES, NONE
 from gestalt.tasks.classify.training import swaps
 
 CPU = torch.device("cpu")
-TINY = Adapt(swapping=Swapping(swap_p=1.0, swap_layers="stem"), size=16, steps=2, batch=4, pictures=16)
+TINY = Adapt(swapping=Swapping(swap_p=1.0, swap_layers="stem"), size=16, steps=4, batch=4, pictures=16)
 
 
 @pytest.mark.parametrize("what", ["classes", "segments"])
@@ -63,7 +63,7 @@ def test_the_source_gets_the_target_s_statistics() -> None:
     maps: list[torch.Tensor] = []
     net.net.stem[0].register_forward_hook(lambda _module, _given, output: maps.append(output))  # pyright: ignore
     sides = adapt.drawn(TINY, 0)
-    x, labels = next(adapt.batches(sides, TINY, seed=0, with_target=True))
+    x, labels = next(adapt.batches(sides, TINY, seed=0, begun=0))
     assert (len(x), len(labels)) == (8, 4)
     net(x)
     torch.testing.assert_close(maps[0][:4].mean((2, 3)), maps[0][4:].mean((2, 3)), atol=1e-4, rtol=1e-4)

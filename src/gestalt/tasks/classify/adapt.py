@@ -1,13 +1,16 @@
 """Learning from a labelled source for a target without labels, by the directed swap of statistics.
 
-A batch is half source and half target. Where the coin of a layer says so, the source half gets the statistics of the
-target half, sample by sample; the loss is that of the source half, whose labels are known:
+First the source alone is learned from. Then a batch is half source and half target: where the coin of a layer says so,
+the source half gets the statistics of the target half, sample by sample; the loss is that of the source half, whose
+labels are known:
 
     L = mean over the source of cross-entropy(f(x_s | statistics of x_t), y_s)
 
-So what is learned of shapes in the source is learned in the target's looks. The target half comes along for its
-statistics alone, the one thing that is learned of it besides the running moments of batch normalisation. `--swap none`
-never shows the target, and `--swap-p 0` shows it to batch normalisation alone: the two things to compare with.
+So what is learned of shapes in the source is learned in the target's looks, and the target's statistics are all that is
+learned of it. From then on batch normalisation keeps its moments, as in the published experiment, and the step size is
+a tenth: with moments of batches of two kinds of light drawn signs were hardly learned at all, and with whole steps
+networks whose moments are kept forgot what they knew.
+`--swap none` never shows the target, which is what to compare with.
 
 It is the swap of the published adaptation experiment without the rest of it, which is adversarial and has a stage of
 self-distillation; and the target is not rewritten.
@@ -52,6 +55,9 @@ from gestalt.tasks.classify.training import (
 
 TESTED = 400
 """Drawn pictures of each side that are tested."""
+AGAIN = 0.1
+"""Of the step size, with which the source's part of the steps begins, that the target's part begins with: networks
+whose batch normalisation keeps its moments do not stand more."""
 SIGNS = 3
 """In drawn scenes whose pixels are told apart."""
 
@@ -129,10 +135,18 @@ def fit(
     optimiser = optimiser_of(net, settings)
     learner = Parallel(net)
     state = {"net": net, "optimiser": optimiser} | ({"average": average} if average is not None else {})
+    alone = round(settings.alone * settings.steps)
+    begun = alone if handle is not None else settings.steps
     made: Iterator[tuple[Tensor, Tensor]] | None = None
     for step in run.steps("adapt", settings.steps, state):
         if made is None:
-            made = batches(sides, settings, seed=seed, with_target=handle is not None, first=step)
+            made = batches(sides, settings, seed=seed, begun=begun, first=step)
+        if handle is not None and step < begun:
+            handle.disable()
+        elif handle is not None:
+            handle.enable()
+        if step >= alone:
+            keep_moments(net)
         x, labels = next(made)
         labels = labels.to(device)
         with seeded_step(seed, step, handle, device):
@@ -140,8 +154,7 @@ def fit(
                 logits = learner(x.to(device, memory_format=torch.channels_last))
             own = logits[: len(labels)].float()
             loss = F.cross_entropy(own, labels, ignore_index=NONE)
-            rate = settings.lr * schedule(step, settings.steps, settings)
-            stepped(net, optimiser, loss, rate, settings)
+            stepped(net, optimiser, loss, rate_of(step, alone, settings), settings)
         if average is not None:
             follow(average, net, min(settings.average, (step + 1) / (step + 10)))
         asked = labels != NONE
@@ -151,10 +164,29 @@ def fit(
     return (net if average is None else average).requires_grad_(False).eval()
 
 
-def batches(
-    sides: Sides, settings: Adapt, *, seed: int, with_target: bool, first: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
+def rate_of(step: int, alone: int, settings: Adapt) -> float:
+    """The step size: it falls once over the steps that the source has alone, and from a tenth once more over the rest."""
+    if step < alone:
+        return settings.lr * schedule(step, alone, settings)
+    return AGAIN * settings.lr * schedule(step - alone, settings.steps - alone, settings)
+
+
+def keep_moments(net: torch.nn.Module) -> None:
+    """Let batch normalisation use its running moments and leave them as they are."""
+    for module in net.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+def batches(sides: Sides, settings: Adapt, *, seed: int, begun: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
     """Of steps `first`, `first` + 1 and so on: pictures, the source's first, and the source's labels.
+
+    Args:
+        sides: of the pictures.
+        settings: of adapting.
+        seed: of all chance.
+        begun: step from which on the target's pictures are there.
+        first: step to begin with.
 
     Raises:
         ValueError: a picture cannot be read.
@@ -164,7 +196,7 @@ def batches(
 
     def of_step(step: int) -> tuple[Tensor, Tensor]:
         found = []
-        for which, side in enumerate((sides.source, sides.target) if with_target else (sides.source,)):
+        for which, side in enumerate((sides.source, sides.target) if step >= begun else (sides.source,)):
             chosen = turns(len(side.learned), seed + which, step, settings.batch)
             chance = [np.random.default_rng((seed, step, n, which)) for n in own]
             found.append([side.piece(side.learned[chosen[n]], one) for n, one in zip(own, chance, strict=True)])

@@ -210,6 +210,10 @@ class Adapt(Learning):
     steps: int = 600
     """Optimiser steps."""
 
+    alone: float = 0.5
+    """Part of the steps, at the beginning, in which the source alone is learned from; after them batch normalisation
+    keeps its moments."""
+
     pictures: int = 600
     """Drawn pictures of each side that are learned from, without SOURCE and TARGET."""
 
@@ -230,3 +234,4 @@ class Adapt(Learning):
         at_least(self, 1, "steps")
         at_least(self, 0, "far")
         inside(self, "aside")
+        below_one(self, "alone")
