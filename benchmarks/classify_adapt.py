@@ -4,8 +4,8 @@
     uv run python benchmarks/classify_adapt.py --keep FOLDER --table
 
 A run of `gestalt classify adapt` for every row and seed, of whole pictures and of their pixels; what is there is taken
-up where it stopped, and not done again. `source alone` never sees the target, and `at the input` swaps the statistics of pictures
-instead of those of early layers.
+up where it stopped, and not done again. `source alone` never sees the target, and `at the input` swaps the
+statistics of pictures instead of those of early layers.
 """
 
 import argparse

@@ -69,7 +69,7 @@ class Drawn(NamedTuple):
 
 
 def things(count: int, chance: Generator, *, each: int = 1) -> Things:
-    """Signs at random, turned by up to 20 degrees; one sign alone stands near the middle, and later ones hide parts of earlier ones."""
+    """Signs at random, turned by up to 20 degrees; one alone stands near the middle, later ones hide earlier ones."""
     u = torch.rand(count, each, 8, generator=chance)
     g = torch.rand(count, 9, generator=chance)
     tone = 0.9 * (2 * g[:, :1] - 1)

@@ -22,7 +22,6 @@ References:
 
 import copy
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -165,7 +164,7 @@ def fit(
 
 
 def rate_of(step: int, alone: int, settings: Adapt) -> float:
-    """The step size: it falls once over the steps that the source has alone, and from a tenth once more over the rest."""
+    """The step size: it falls over the steps that the source has alone, and from a tenth once more over the rest."""
     if step < alone:
         return settings.lr * schedule(step, alone, settings)
     return AGAIN * settings.lr * schedule(step - alone, settings.steps - alone, settings)
@@ -202,7 +201,7 @@ def batches(sides: Sides, settings: Adapt, *, seed: int, begun: int, first: int 
             found.append([side.piece(side.learned[chosen[n]], one) for n, one in zip(own, chance, strict=True)])
         return torch.cat([x for some in found for x, _ in some]), torch.cat([labels for _, labels in found[0]])
 
-    yield from ahead(of_step, itertools.count(first))
+    yield from ahead(of_step, range(first, settings.steps))
 
 
 @torch.inference_mode()
