@@ -459,7 +459,7 @@ def test_report_writes_the_page_again(made: Path, tmp_path: Path, capsys: pytest
 
 @pytest.mark.parametrize(
     ("argv", "count"),
-    [(["cite"], 20), (["cite", "analogy"], 10), (["cite", "analogy", "analogy"], 10)],
+    [(["cite"], 26), (["cite", "analogy"], 10), (["cite", "analogy", "analogy"], 10)],
 )
 def test_cite_prints_each_reference_once(argv: list[str], count: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(argv) == 0

@@ -25,6 +25,11 @@ SIDES_FLAGS = [
     *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
     *("--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside", "--rule"),
 ]
+LEARNING_FLAGS = [
+    *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
+    *("--clip", "--average"),
+]
+SWAP_FLAGS = ["--swap", "--swap-p", "--swap-layers", "--partner"]
 FLAGS = {  # scripts hold on to these: a change here is a change for users
     "demo": ["--help", "--size", *RUN_FLAGS],
     "analogy make": ["--help", *PATCH_FLAGS, *RUN_FLAGS],
@@ -122,6 +127,16 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "transfer compose": ["--help", *RUN_FLAGS],
     "transfer test": [
         *("--help", "--size", "--steps", "--pictures", "--pairs", "--two-sided", "--judge", "--features", *RUN_FLAGS),
+    ],
+    "classify train": [
+        *("--help", *LEARNING_FLAGS, "--model", "--size", "--augment", "--epochs", "--aside", "--held-out"),
+        *(*SWAP_FLAGS, *RUN_FLAGS),
+    ],
+    "classify test": ["--help", "--batch", "--severities", "--only", "--clean", "--reference", *RUN_FLAGS],
+    "classify adapt": [
+        *("--help", *LEARNING_FLAGS, "--what", "--model", "--size", "--steps", "--alone", "--pictures", "--far"),
+        "--aside",
+        *(*SWAP_FLAGS, *RUN_FLAGS),
     ],
     "study vae-levels": [
         *("--help", "--levels", "--trials", "--samples", "--size", "--coarsest", "--begin-s", "--take", "--rates"),

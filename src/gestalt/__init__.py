@@ -20,6 +20,9 @@ The names below are loaded on first use, so `import gestalt` is quick and import
     fit_transfer              learn what pictures of one side have and others lack; `transfer_model` is one of a run
     add_content, remove_content, swap_content   what such a model's `net` does to pictures
     transfer_mask, transfer_disentangle, transfer_intersection  settings of the ways to do so, by preset
+    apply_padain, apply_statswap  statistics swapped between the samples of a batch, in any network
+    train_classifier          a classifier that learns with it; `classifier` is one of a run
+    classify_train            settings of it, by preset
     NullRun, Run              what a task is handed to keep its outputs: nothing, or a run folder
 """
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from gestalt.media.image import write as write_image
     from gestalt.media.video import VideoStream, read_clip
     from gestalt.media.video_writer import VideoWriter
+    from gestalt.nn.statswap import apply_padain, apply_statswap
     from gestalt.recipes import (
         analogy_pair,
         analogy_patch,
@@ -46,11 +50,14 @@ if TYPE_CHECKING:
         transfer_intersection,
         transfer_mask,
     )
+    from gestalt.recipes_classify import classify_train
     from gestalt.run.folder import Run
     from gestalt.run.service import NullRun
     from gestalt.tasks.analogy.pair import make as train_analogy
     from gestalt.tasks.analogy.patch import make as make_analogy
     from gestalt.tasks.anomaly.model import fit as fit_anomaly
+    from gestalt.tasks.classify.model import load as classifier
+    from gestalt.tasks.classify.train import make as train_classifier
     from gestalt.tasks.generate.patch import make as make_samples
     from gestalt.tasks.generate.singan import fit as train_singan
     from gestalt.tasks.generate.vaegan import fit as train_vaegan
@@ -75,6 +82,10 @@ __all__ = [
     "anomaly_fused",
     "anomaly_patch",
     "anomaly_transforms",
+    "apply_padain",
+    "apply_statswap",
+    "classifier",
+    "classify_train",
     "fit_anomaly",
     "fit_transfer",
     "generate_patch",
@@ -91,6 +102,7 @@ __all__ = [
     "speed_predict",
     "swap_content",
     "train_analogy",
+    "train_classifier",
     "train_singan",
     "train_vaegan",
     "transfer_disentangle",
@@ -112,6 +124,10 @@ _HOMES = {
     "anomaly_fused": ("gestalt.recipes", "anomaly_fused"),
     "anomaly_patch": ("gestalt.recipes", "anomaly_patch"),
     "anomaly_transforms": ("gestalt.recipes", "anomaly_transforms"),
+    "apply_padain": ("gestalt.nn.statswap", "apply_padain"),
+    "apply_statswap": ("gestalt.nn.statswap", "apply_statswap"),
+    "classifier": ("gestalt.tasks.classify.model", "load"),
+    "classify_train": ("gestalt.recipes_classify", "classify_train"),
     "fit_anomaly": ("gestalt.tasks.anomaly.model", "fit"),
     "fit_transfer": ("gestalt.tasks.transfer.model", "make"),
     "generate_patch": ("gestalt.recipes", "generate_patch"),
@@ -128,6 +144,7 @@ _HOMES = {
     "speed_predict": ("gestalt.recipes", "speed_predict"),
     "swap_content": ("gestalt.tasks.transfer.edits", "swap"),
     "train_analogy": ("gestalt.tasks.analogy.pair", "make"),
+    "train_classifier": ("gestalt.tasks.classify.train", "make"),
     "train_singan": ("gestalt.tasks.generate.singan", "fit"),
     "train_vaegan": ("gestalt.tasks.generate.vaegan", "fit"),
     "transfer_disentangle": ("gestalt.recipes", "transfer_disentangle"),

@@ -163,12 +163,61 @@ _MASK = """\
   year      = {2020}
 }"""
 
+_PERMUTED = """\
+@inproceedings{nuriel2021permuted,
+  title     = {Permuted {AdaIN}: Reducing the Bias Towards Global Statistics in Image Classification},
+  author    = {Nuriel, Oren and Benaim, Sagie and Wolf, Lior},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2021}
+}"""
+
+_TEXT = """\
+@inproceedings{nuriel2022textadain,
+  title     = {{TextAdaIN}: Paying Attention to Shortcut Learning in Text Recognizers},
+  author    = {Nuriel, Oren and Fogel, Sharon and Litman, Ron},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  year      = {2022}
+}"""
+
+_MIXSTYLE = """\
+@inproceedings{zhou2021domain,
+  title     = {Domain Generalization with {MixStyle}},
+  author    = {Zhou, Kaiyang and Yang, Yongxin and Qiao, Yu and Xiang, Tao},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2021}
+}"""
+
+_CROSSNORM = """\
+@inproceedings{tang2021crossnorm,
+  title     = {{CrossNorm} and {SelfNorm} for Generalization under Distribution Shifts},
+  author    = {Tang, Zhiqiang and Gao, Yunhe and Zhu, Yi and Zhang, Zhi and Li, Mu and Metaxas, Dimitris N.},
+  booktitle = {International Conference on Computer Vision (ICCV)},
+  year      = {2021}
+}"""
+
+_EXACT_MATCHING = """\
+@inproceedings{zhang2022exact,
+  title     = {Exact Feature Distribution Matching for Arbitrary Style Transfer and Domain Generalization},
+  author    = {Zhang, Yabin and Li, Minghan and Li, Ruihuang and Jia, Kui and Zhang, Lei},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2022}
+}"""
+
+_UNCERTAINTY = """\
+@inproceedings{li2022uncertainty,
+  title     = {Uncertainty Modeling for Out-of-Distribution Generalization},
+  author    = {Li, Xiaotong and others},
+  booktitle = {International Conference on Learning Representations (ICLR)},
+  year      = {2022}
+}"""
+
 BIBTEX: dict[str, tuple[str, ...]] = {
     "analogy": (
         *(_ANALOGY, _NEAREST_PATCHES, _PATCHMATCH, _BIDIRECTIONAL, _SINGAN, _SPACE_TIME),
         *(_NEURAL_STYLE, _DEEP_ANALOGY, _CYCLEGAN, _PATCH_DISTRIBUTIONS),
     ),
     "anomaly": (_TRANSFORMATIONS, _PATCH_MEMORY, _TURNED_COPIES, _GRADIENTS),
+    "classify": (_PERMUTED, _TEXT, _MIXSTYLE, _CROSSNORM, _EXACT_MATCHING, _UNCERTAINTY),
     "generate": (_VAE_GAN, _SPACE_TIME, _NEAREST_PATCHES, _SINGAN, _PATCHMATCH, _BIDIRECTIONAL),
     "speed": (_SPEEDNET, _SEPARABLE_VIDEO),
     "transfer": (_MASK, _DISENTANGLEMENT, _INTERSECTION),
@@ -200,6 +249,16 @@ LINES: dict[str, tuple[str, ...]] = {
         "CVPR 2022.",
         "Damm, Laszkiewicz, Lederer, Fischer: AnomalyDINO: Boosting Patch-Based Few-Shot Anomaly Detection with "
         "DINOv2. WACV 2025.",
+    ),
+    "classify": (
+        "Nuriel, Benaim, Wolf: Permuted AdaIN: Reducing the Bias Towards Global Statistics in Image Classification. "
+        "CVPR 2021.",
+        "Zhou, Yang, Qiao, Xiang: Domain Generalization with MixStyle. ICLR 2021.",
+        "Tang, Gao, Zhu, Zhang, Li, Metaxas: CrossNorm and SelfNorm for Generalization under Distribution Shifts. "
+        "ICCV 2021.",
+        "Zhang, Li, Li, Jia, Zhang: Exact Feature Distribution Matching for Arbitrary Style Transfer and Domain "
+        "Generalization. CVPR 2022.",
+        "Li and others: Uncertainty Modeling for Out-of-Distribution Generalization. ICLR 2022.",
     ),
     "generate": (
         "Gur, Benaim, Wolf: Hierarchical Patch VAE-GAN: Generating Diverse Videos from a Single Sample. NeurIPS 2020.",

@@ -246,6 +246,27 @@ COMMANDS: dict[str, Maker | Teller] = {
             "intersection": "gestalt.recipes:transfer_test",
         },
     ),
+    "classify train": Maker(
+        summary="learn to tell classes with less regard to global statistics",
+        module="gestalt.commands.classify",
+        function="train",
+        inputs="Data",
+        recipes={"trained": "gestalt.recipes_classify:classify_train"},
+    ),
+    "classify test": Maker(
+        summary="measure a classifier, by domain and under corruptions",
+        module="gestalt.commands.classify",
+        function="test",
+        inputs="Tested",
+        recipes={"trained": "gestalt.recipes_classify:classify_test"},
+    ),
+    "classify adapt": Maker(
+        summary="learn from a labelled source for a target without labels",
+        module="gestalt.commands.classify",
+        function="adapt",
+        inputs="Sides",
+        recipes={"trained": "gestalt.recipes_classify:classify_adapt"},
+    ),
     "study vae-levels": Maker(
         summary="quality and diversity over the number of VAE levels",
         module="gestalt.commands.study",

@@ -1,0 +1,376 @@
+"""`gestalt classify` as a script sees it: layouts, files, exit codes, sentences, resuming, many processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from answers import answer, assert_refused, by_name, elsewhere, given
+from classify_folders import KINDS, QUIET, TINY, cifar_c, cityscapes, drawn, gtav, imagenet, imagenet_c, pacs
+from gestalt.run.folder import Run
+from media.hostile import BAD, ODD_BUT_VALID, Case
+from run import jobs
+
+__all__ = ["elsewhere", "given"]  # fixtures
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn(tmp_path_factory.mktemp("data") / "signs", 6)
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    assert answer("classify", "train", data, *QUIET, "--out", run) == (0, f"{run}\n", "")
+    return run
+
+
+def measures(run: str | Path) -> dict[str, float]:
+    return json.loads((Path(run) / "metrics.json").read_text())
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(run: str | Path, name: str = "classifier") -> bytes:
+    return (Path(run) / f"weights/{name}.safetensors").read_bytes()
+
+
+# -- train -------------------------------------------------------------------------------------------------
+
+
+def test_train_leaves_a_classifier_and_tables(trained: Path) -> None:
+    found = measures(trained)
+    assert {"top1", "top5", "mean_class", "chance", "seconds", "peak_mb"} <= set(found)
+    assert (found["classes"], found["train"], found["test"], found["skipped"]) == (3, 15, 3, 0)
+    assert [row["class"] for row in table(trained / "outputs/classes.csv")] == list(KINDS)
+    said = table(trained / "outputs/predictions.csv")
+    assert len(said) == 3
+    assert sum(row["class"] == row["predicted"] for row in said) / 3 == pytest.approx(found["top1"])
+    assert len(table(trained / "outputs/confusion.csv")) == 3
+
+
+def test_it_says_what_it_found(data: Path) -> None:
+    code, _, err = answer("classify", "train", data, *TINY, "--out", "run")
+    assert code == 0
+    assert "class folders: 3 classes, 15 pictures to learn from and 3 to test with" in err
+    assert "chance is 33.3%" in err
+
+
+def test_the_same_seed_gives_the_same_bytes(data: Path, trained: Path) -> None:
+    for seed, same in (("0", True), ("1", False)):
+        assert answer("classify", "train", data, *QUIET, "--seed", seed, "--out", seed)[0] == 0
+        assert (weights(seed) == weights(trained)) == same
+
+
+@pytest.mark.parametrize("flags", [(), ("--swap", "mixstyle", "--average", "0.9"), ("--augment", "augmix")], ids=str)
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    flags: tuple[str, ...], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ("classify", "train", data, *QUIET, "--swap-p", "0.5", "--model", "squeezenet1_1", "--size", "32", *flags)
+    assert answer(*argv, "--out", "straight")[0] == 0
+    original = Run.log
+
+    def impatient(self: Run, step: int, **found: float) -> None:
+        original(self, step, **found)
+        if step == 1:
+            (self.path / "stop").touch()
+            self._stop_checked = -1e9
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "log", impatient)
+        code, _, err = answer(*argv, "--out", "run")
+    assert code == 3
+    assert "after step 2 of 4 of train" in err
+    assert answer("resume", "run", "--quiet")[0] == 0
+    assert weights("run") == weights("straight")
+    for name in ("classes.csv", "predictions.csv"):
+        assert Path("run/outputs", name).read_bytes() == Path("straight/outputs", name).read_bytes()
+
+
+@pytest.mark.parametrize("way", ["padain", "mixstyle", "crossnorm", "efdmix", "dsu", "none"])
+def test_every_way_to_swap_is_a_flag(way: str, data: Path) -> None:
+    argv = ("classify", "train", data, "--swap", way, "--swap-p", "0.9", "--swap-layers", "stem", *QUIET)
+    assert answer(*argv, "--out", "run")[::2] == (0, "")
+    assert json.loads(Path("run/run.json").read_text())["settings"]["swapping"]["swap"] == way
+
+
+def test_damaged_pictures_are_left_out(given: Path) -> None:
+    root = drawn(given / "data", 5)
+    (root / "disc/disc_0_1.png").write_text("no picture")
+    code, out, err = answer("classify", "train", root, *TINY, "--out", "run")
+    assert (code, out) == (4, f"{Path('run').absolute()}\n")
+    assert "left out: " in err
+    assert "disc_0_1.png" in err
+    assert measures("run")["skipped"] == 1
+
+
+@by_name(ODD_BUT_VALID)
+def test_odd_pictures_are_learned_from(case: Case, given: Path) -> None:
+    root = drawn(given / "data", 2)
+    shutil.copy(case.make(given), root / "disc/odd.png")
+    assert answer("classify", "train", root, *QUIET, "--out", "run")[::2] == (0, "")
+
+
+NO_FILES = {  # which are found in no folder
+    *("missing", "missing_folder", "below_a_file", "circle_of_links", "dangling_link", "name_too_long"),
+    *("named_pipe", "socket", "device", "folder"),
+}
+
+
+@by_name([case for case in BAD if case.name not in NO_FILES])
+def test_bad_files_are_named_and_left_out(case: Case, given: Path) -> None:
+    root, path = drawn(given / "data", 2), case.make(given)
+    shutil.copy(path, root / "disc/bad.png")
+    code, _, err = answer("classify", "train", root, *QUIET, "--out", "run")
+    assert (code, err) == (4, "")
+    assert "bad.png" in Path("run/log.txt").read_text()
+
+
+# -- test --------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_is_tested_as_it_is_and_corrupted(data: Path, trained: Path) -> None:
+    assert answer("classify", "test", trained, data, *QUIET, "--out", "run")[::2] == (0, "")
+    found = measures("run")
+    assert found["top1"] == measures(trained)["top1"]
+    rows = table(Path("run/outputs/corruptions.csv"))
+    assert [(row["corruption"], row["severity"]) for row in rows] == [("contrast", "3"), ("pixelate", "3")]
+    assert found["mce"] == pytest.approx(sum(float(row["error"]) for row in rows) / 2, abs=1e-6)
+    assert found["mce_global"] == pytest.approx(float(rows[0]["error"]), abs=1e-6)
+    argv = ("classify", "test", trained, data, *QUIET, "--reference", "run", "--out", "other")
+    assert answer(*argv)[::2] == (0, "")
+    if all(float(row["error"]) for row in rows):
+        assert measures("other")["mce"] == pytest.approx(1.0, abs=1e-5)
+    assert answer("classify", "test", trained, data, *QUIET, "--clean", "--out", "clean")[::2] == (0, "")
+    assert not Path("clean/outputs/corruptions.csv").exists()
+    assert_refused(["classify", "test", trained, data, *QUIET, "--reference", "clean", "--out", "x"], "no corruptions")
+
+
+def test_a_test_that_was_stopped_goes_on(data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = ("classify", "test", trained, data, "--severities", "1", "5", "--only", "fog", "cast", "--threads", "1")
+    assert answer(*argv, "--quiet", "--out", "straight")[0] == 0
+    from gestalt.tasks.classify import evaluate
+
+    original, calls = evaluate.corrupt, []
+
+    def impatient(*given: object) -> object:
+        calls.append(1)
+        Path("run/stop").touch()
+        return original(*given)  # pyright: ignore
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "corrupt", impatient)
+        patch.setattr("gestalt.run.folder._STOP_CHECK_S", 0.0)
+        assert answer(*argv, "--quiet", "--out", "run")[0] == 3
+    assert answer("resume", "run", "--quiet")[0] == 0
+    assert Path("run/outputs/corruptions.csv").read_bytes() == Path("straight/outputs/corruptions.csv").read_bytes()
+    assert len(table(Path("run/outputs/corruptions.csv"))) == 4
+
+
+@pytest.mark.parametrize("layout", ["imagenet_c", "cifar_c"])
+def test_corruption_sets_are_tested(layout: str, given: Path, trained: Path) -> None:
+    root = (imagenet_c if layout == "imagenet_c" else cifar_c)(given / "c")
+    assert answer("classify", "test", trained, root, "--threads", "1", "--quiet", "--out", "run")[::2] == (0, "")
+    rows = table(Path("run/outputs/corruptions.csv"))
+    severities = ("1", "5") if layout == "imagenet_c" else tuple("12345")
+    assert [(row["corruption"], row["severity"]) for row in rows] == [
+        (name, severity) for name in ("contrast", "fog") for severity in severities
+    ]
+    assert {"error_contrast", "error_fog", "mce", "mce_global"} <= set(measures("run"))
+    argv = ("classify", "test", trained, root, "--only", "fog", "--threads", "1", "--quiet", "--out", "fog")
+    assert answer(*argv)[::2] == (0, "")
+    assert {row["corruption"] for row in table(Path("fog/outputs/corruptions.csv"))} == {"fog"}
+    assert_refused(["classify", "test", trained, root, "--only", "rain", "--out", "x"], "'rain'", "contrast, fog")
+
+
+def test_one_domain_is_held_out_and_each_is_told(given: Path) -> None:
+    root = pacs(given / "pacs", 3)
+    argv = ("classify", "train", root, "--held-out", "sketch", "--partner", "cross_domain", *QUIET, "--out", "run")
+    assert answer(*argv)[::2] == (0, "")
+    found = measures("run")
+    assert {f"top1_{name}" for name in ("art_painting", "cartoon", "photo", "sketch")} <= set(found)
+    assert found["test"] == 9 + 3 * 3
+    assert answer("classify", "test", "run", root, "--clean", *QUIET, "--out", "test")[::2] == (0, "")
+    tested = measures("test")
+    assert [tested[name] for name in found if name.startswith("top1")] == [
+        found[name] for name in found if name.startswith("top1")
+    ]
+
+
+# -- adapt -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["classes", "segments"])
+def test_drawn_signs_are_adapted_to(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    argv = ("classify", "adapt", "--what", what, *QUIET)
+    assert answer(*argv, "--out", "straight")[::2] == (0, "")
+    found = measures("straight")
+    assert {"source_accuracy", "target_accuracy"} <= set(found)
+    assert ("target_miou" if what == "segments" else "target_mean_class") in found
+    rows = table(Path("straight/outputs/tested.csv"))
+    assert [row["side"] for row in rows] == ["source"] * (len(rows) // 2) + ["target"] * (len(rows) // 2)
+    original = Run.log
+
+    def impatient(self: Run, step: int, **found: float) -> None:
+        original(self, step, **found)
+        (self.path / "stop").touch()
+        self._stop_checked = -1e9
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "log", impatient)
+        assert answer(*argv, "--out", "run")[0] == 3
+    assert answer("resume", "run", "--quiet")[0] == 0
+    assert weights("run", "adapted") == weights("straight", "adapted")
+
+
+def test_folders_are_adapted_between(given: Path) -> None:
+    sides = drawn(given / "a", 4), drawn(given / "b", 4, seed=2, far=1.0)
+    assert answer("classify", "adapt", *sides, *QUIET, "--out", "run")[::2] == (0, "")
+    scenes = gtav(given / "gtav"), cityscapes(given / "cities")
+    argv = ("classify", "adapt", *scenes, "--what", "segments", *QUIET, "--out", "cities")
+    assert answer(*argv)[::2] == (0, "")
+    assert measures("cities")["target"] == 4
+    assert {row["class"] for row in table(Path("cities/outputs/tested.csv"))} >= {"road", "bicycle"}
+
+
+# -- the paper's experiments, each on a folder of its layout --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "layout", "flags"),
+    [
+        ("paper", imagenet, ("--model", "resnet18", "--size", "32", "--batch", "4")),
+        ("cifar100", drawn, ("--batch", "6")),
+        ("cifar100c", drawn, ("--batch", "4")),
+        ("pacs", pacs, ("--size", "32", "--held-out", "photo", "--batch", "4")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_presets_of_the_paper_s_experiments_run(preset: str, layout, flags: tuple[str, ...], given: Path) -> None:
+    root = layout(given / "data", 2)
+    argv = ("classify", "train", root, "--preset", preset, "--epochs", "1", *flags, "--threads", "1", "--quiet")
+    assert answer(*argv, "--out", "run")[::2] == (0, "")
+    swapping = json.loads(Path("run/run.json").read_text())["settings"]["swapping"]
+    assert (swapping["swap"], swapping["swap_p"], swapping["swap_layers"]) == ("padain", -1.0, "")
+    if preset == "cifar100c":
+        assert answer("classify", "test", "run", cifar_c(given / "c"), "--quiet", "--out", "test")[::2] == (0, "")
+        assert "mce" in measures("test")
+    if preset == "paper":
+        assert answer("classify", "test", "run", imagenet_c(given / "c"), "--quiet", "--out", "test")[::2] == (0, "")
+
+
+def test_the_preset_for_gtav_to_cityscapes_runs(given: Path) -> None:
+    scenes = gtav(given / "gtav"), cityscapes(given / "cities")
+    flags = ("--model", "lraspp_mobilenet_v3_large", "--size", "32", "--steps", "1", "--batch", "2", "--threads", "1")
+    argv = ("classify", "adapt", *scenes, "--preset", "paper", *flags, "--quiet", "--out", "run")
+    assert answer(*argv)[::2] == (0, "")
+    assert "target_miou" in measures("run")
+
+
+# -- mistakes ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["train", "nowhere"], "nowhere"),
+        (["train", "empty"], "of no known layout"),
+        (["train", "DATA", "--model", "resnet19"], "there is no --model resnet19"),
+        (["train", "DATA", "--swap", "cutmix"], "--swap"),
+        (["train", "DATA", "--swap-p", "2"], "--swap-p must be at most 1"),
+        (["train", "DATA", "--swap-layers", "conv9"], "--swap-layers"),
+        (["train", "DATA", "--swap-layers", "("], "no regular expression"),
+        (["train", "DATA", "--held-out", "photo"], "has no domains"),
+        (["train", "DATA", "--partner", "cross_domain"], "needs domains"),
+        (["train", "DATA", "--partner", "directed"], "gestalt classify adapt"),
+        (["train", "DATA", "--begin-from", "nowhere.pth"], "nowhere.pth"),
+        (["train", "DATA", "--epochs", "0"], "--epochs must be at least 1"),
+        (["test", "nowhere", "DATA"], "nowhere"),
+        (["test", "RUN", "nowhere"], "nowhere"),
+        (["test", "RUN", "OTHER"], "expected the same"),
+        (["test", "RUN", "DATA", "--only", "rain"], "there is no corruption 'rain'"),
+        (["test", "RUN", "DATA", "--severities", "6"], "--severities must lie between 1 and 5"),
+        (["test", "RUN", "DATA", "--reference", "RUN"], "holds no errors"),
+        (["adapt", "DATA"], "expected SOURCE and TARGET, or neither"),
+        (["adapt", "DATA", "OTHER"], "the target has the class"),
+        (["adapt", "DATA", "DATA", "--what", "segments"], "of no known layout"),
+        (["adapt", "--model", "resnet19"], "there is no --model resnet19"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_told_in_a_sentence_and_leave_no_run(
+    argv: list[str], words: str, data: Path, trained: Path, given: Path
+) -> None:
+    Path("empty").mkdir()
+    other = drawn(given / "other", 2)
+    (other / "disc").rename(other / "zebra")
+    known = {"DATA": str(data), "RUN": str(trained), "OTHER": str(other)}
+    assert_refused(["classify", *(known.get(word, word) for word in argv), *QUIET, "--out", "run"], words)
+    assert not Path("run").exists()
+
+
+def test_a_dry_run_makes_nothing(data: Path, trained: Path, tmp_path: Path) -> None:
+    for argv in (("train", data), ("test", trained, data), ("adapt",), ("adapt", data, data)):
+        code, out, err = answer("classify", *argv, "--preset", "tiny", "--dry-run")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["command"] == f"classify {argv[0]}"
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- many processes ----------------------------------------------------------------------------------------
+
+
+def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
+    """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
+
+    def job() -> None:
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        os.environ |= {**where, "WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
+        Path(f"answer{number}.json").write_text(json.dumps(answer(*argv)))
+
+    return jobs.start(job)
+
+
+@pytest.mark.parametrize("verb", ["train", "adapt"])
+def test_two_processes_train_together(verb: str, data: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    argv = ["classify", verb, *([data] if verb == "train" else []), "--swap-p", "1", *TINY, "--out", "run"]
+    assert [jobs.wait(pid) for pid in [rank(number, port, argv) for number in (0, 1)]] == [0, 0]
+    code, out, err = json.loads(Path("answer0.json").read_text())
+    assert (code, out) == (0, f"{Path('run').absolute()}\n"), err
+    assert json.loads(Path("answer1.json").read_text()) == [0, "", ""]
+    assert json.loads(Path("run/run.json").read_text())["status"] == "done"
+    assert weights("run", "classifier" if verb == "train" else "adapted")
+
+
+@pytest.mark.slow
+def test_two_processes_under_torchrun(data: Path, tmp_path: Path) -> None:
+    signal.alarm(170)
+    program = ["-c", "import sys; from gestalt import cli; sys.exit(cli.run(sys.argv[1:]))"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python", sys.executable]
+    done = subprocess.run(
+        [sys.executable, *launch, *program, "classify", "train", str(data), *TINY, "--out", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=160,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == f"{tmp_path / 'run'}\n"
