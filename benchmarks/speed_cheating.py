@@ -236,7 +236,7 @@ class Shuffled(Drawn):
 
 
 def shuffled_labels(_: Asked) -> tuple[str, bool]:
-    """11. Trained on shuffled labels: 50 +- 15 % ranked right (1,200 steps, 8 pairs of 16 frames); on true ones more."""
+    """11. Trained on shuffled labels: 50 +- 15 % ranked right (1,200 steps of 8 pairs); on true ones more."""
     settings = Train(steps=1200, frames=16, most=32)
     meaningless, true = (
         training.told_apart(

@@ -40,8 +40,15 @@ PAPER = {
     "mask": recipes.transfer_mask,
 }
 
+RATIOS = {
+    "in / identity": ("in", "in_identity"),
+    "in / wrong guide": ("in", "in_wrong_guide"),
+    "remove / input": ("remove_in", "remove_in_identity"),
+}
+"""What the bars are about, beside retrieval, out and the mask."""
+
 SHOWN = (
-    "in", "in_identity", "in_wrong_guide", "in_mean_answer", "in_rebuilt", "out", "retrieval", "remove_in",
+    *RATIOS, "in", "in_identity", "in_wrong_guide", "in_mean_answer", "in_rebuilt", "out", "retrieval", "remove_in",
     "remove_in_identity", "swap_in", "swap_in_identity", "mask_iou", "leakage", "classifier_accuracy",
     "added_called_content", "removed_called_plain", "translated_called_plain", "seconds",
 )  # fmt: skip
@@ -53,7 +60,7 @@ def main() -> None:
     parser.add_argument("what", choices=["drawn", "table", "cost", "count"])
     parser.add_argument("--keep", type=Path, default=Path("scratch/transfer"))
     parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--methods", nargs="+", default=list(PAPER), choices=list(PAPER))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--two-sided", action="store_true")
@@ -146,7 +153,8 @@ def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:
 
 def _found(asked: argparse.Namespace, method: str) -> list[dict[str, float]]:
     files = [_place(asked, method, seed) / "metrics.json" for seed in asked.seeds]
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+    found = [json.loads(file.read_text()) for file in files if file.exists()]
+    return [run | {name: run[one] / run[other] for name, (one, other) in RATIOS.items()} for run in found]
 
 
 def _cell(values: list[float]) -> str:

@@ -23,7 +23,8 @@ NEW_FLAGS = [
 ]
 SIDES_FLAGS = [
     *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
-    *("--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside", "--rule"),
+    *("--returned", "--carried", "--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside"),
+    "--rule",
 ]
 LEARNING_FLAGS = [
     *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
@@ -113,7 +114,8 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
     ],
     "transfer fit": [
-        *("--help", *SIDES_FLAGS, "--pasted", "--plain", "--again", "--nothing", "--cycle-common", "--cycle-separate"),
+        *("--help", *(flag.replace("--last-norm", "--no-last-norm") for flag in SIDES_FLAGS)),
+        *("--pasted", "--plain", "--again", "--nothing", "--cycle-common", "--cycle-separate"),
         *RUN_FLAGS,
     ],
     "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],

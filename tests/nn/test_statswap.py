@@ -394,7 +394,7 @@ def test_copies_swap_too_and_for_themselves(how) -> None:
         ({"crop": 0.0}, "crop must lie above 0"),
         ({"windows": 0}, "at least one window"),
     ],
-    ids=str,
+    ids=lambda one: one if isinstance(one, str) else "-".join(one),
 )
 def test_mistakes_are_told_and_nothing_is_hooked(given: dict[str, object], words: str) -> None:
     model = net()

@@ -20,7 +20,7 @@ class Fit:
     code: int = 128
     """Channels of the whole code, which is a map of 2x2 or 3x3."""
 
-    separate: int = 16
+    separate: int = 8
     """Channels of the code of each content, out of the whole."""
 
     steps: int = 6000
@@ -61,7 +61,7 @@ class Fit:
     """How far the picture that content is read from is moved, and how much larger or smaller it is made, at random, as
     a part of its side; 0 reads it, as published, from the very picture that is to be rebuilt."""
 
-    light: float = 0.1
+    light: float = 0.02
     """How much brighter or darker they are made at random, of the whole range."""
 
     patience: int = 8
@@ -276,7 +276,7 @@ class Test:
     size: int = 32
     """Side of drawn faces in pixels, where no run is given."""
 
-    steps: int = 4000
+    steps: int = 6000
     """Optimiser steps, where no run is given."""
 
     pictures: int = 2000
