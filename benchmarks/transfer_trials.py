@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gestalt.drawn.faces import Drawn, Glasses
+from gestalt.drawn.faces import Drawn
 from gestalt.run.device import use_threads
 from gestalt.tasks.transfer import codes, exact, model
 from gestalt.tasks.transfer.codes import Transfer
@@ -146,10 +146,14 @@ class Grey(Exam):
         """See `Exam`."""
         return grey(super().guide())
 
-    def answer(self, worn: Glasses) -> Drawn:
+    def answer(self, order: Tensor | None = None) -> Drawn:
         """See `Exam`."""
-        drawn = super().answer(worn)
+        drawn = super().answer(order)
         return drawn._replace(image=grey(drawn.image))
+
+    def mean_answer(self) -> Tensor:
+        """See `Exam`."""
+        return grey(super().mean_answer())
 
     def bare(self) -> Tensor:
         """See `Exam`."""

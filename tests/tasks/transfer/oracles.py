@@ -44,7 +44,7 @@ class Truth:
                 (one.target(), plain, own * 0 - 1),
                 (one.source().image, content, own),
                 (one.guide(), content[turned], other),
-                (one.answer(one.other).image, plain, other),
+                (one.answer().image, plain, other),
             ):
                 known.append(picture)
                 who.append(persons_)

@@ -60,9 +60,15 @@ class Exam(NamedTuple):
         order = torch.arange(len(self.own.tint)).roll(1)
         return faces.draw(faces.pick(self.content, order), self.other, size=self.size).image
 
-    def answer(self, worn: Glasses) -> Drawn:
-        """The targets with some glasses, and without what they had."""
+    def answer(self, order: Tensor | None = None) -> Drawn:
+        """The targets with the guides' glasses, and without what they had; `order` (N,) takes other guides."""
+        worn = self.other if order is None else faces.pick(self.other, order)
         return faces.draw(self.plain, worn, size=self.size)
+
+    def mean_answer(self) -> Tensor:
+        """The targets with average glasses."""
+        mean = Glasses(*(values.mean(0, keepdim=True).expand_as(values) for values in self.other))
+        return faces.draw(self.plain, mean, size=self.size).image
 
     def bare(self) -> Tensor:
         """The pictures with glasses, without them."""
@@ -111,8 +117,8 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
         asked: what to do.
     """
     target, source, guide = asked.target(), asked.source(), asked.guide()
-    right = asked.answer(asked.other)
-    wrong = asked.answer(_shuffled(asked.other))
+    right, order = asked.answer(), torch.arange(len(target)).roll(1)
+    wrong, mean = asked.answer(order), asked.mean_answer()
     covered = right.glasses > COVERED
     given = in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide)
     found = {
@@ -122,12 +128,12 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
             in_chunks(model, lambda t, g: edits.add(model, t, g).image, target, guide.roll(1, 0)), right.image, covered
         ),
         "in_wrong_answer": _difference(wrong.image, right.image, covered),
-        "in_mean_answer": _difference(asked.answer(_mean(asked.other)).image, right.image, covered),
+        "in_mean_answer": _difference(mean, right.image, covered),
         "out": _difference(given, right.image, ~covered),
         "out_identity": _difference(target, right.image, ~covered),
         "retrieval": retrieval(given, asked),
         "retrieval_identity": retrieval(target, asked),
-        "retrieval_mean_answer": retrieval(asked.answer(_mean(asked.other)).image, asked),
+        "retrieval_mean_answer": retrieval(mean, asked),
     }
     rebuilt = in_chunks(model, lambda a: model.render(model.common(a), model.separate[0](a)).image, right.image)
     found["in_rebuilt"] = _difference(rebuilt, right.image, covered)
@@ -176,7 +182,7 @@ def retrieval(given: Tensor, asked: Exam) -> float:
     candidates = min(CANDIDATES, count)
     distances = torch.stack(
         [
-            (given - asked.answer(faces.pick(asked.other, torch.arange(count).roll(-n))).image).square().mean((1, 2, 3))
+            (given - asked.answer(torch.arange(count).roll(-n)).image).square().mean((1, 2, 3))
             for n in range(candidates)
         ],
         1,
@@ -221,11 +227,3 @@ def in_chunks(model: nn.Module, edit: Callable[..., Tensor], *pictures: Tensor) 
 def _difference(one: Tensor, other: Tensor, where: Tensor) -> float:
     """Mean absolute difference of (N, 3, S, S) where (N, 1, S, S) is true."""
     return float((one - other).abs().mean(1, keepdim=True)[where].mean())
-
-
-def _shuffled(worn: Glasses) -> Glasses:
-    return faces.pick(worn, torch.arange(len(worn.tint)).roll(1))
-
-
-def _mean(worn: Glasses) -> Glasses:
-    return Glasses(*(values.mean(0, keepdim=True).expand_as(values) for values in worn))
