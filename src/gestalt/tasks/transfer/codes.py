@@ -304,7 +304,7 @@ def look(
     if error < looks["best"]:
         looks["best"], looks["at"] = error, step
         kept.load_state_dict(average.state_dict())
-    elif settings.patience and step - looks["at"] >= settings.patience * LOOK_EVERY:
+    elif settings.patience and step - max(looks["at"], falls_from(settings)) >= settings.patience * LOOK_EVERY:
         looks["stopped"] = True
         run.say(f"stopped after {step + 1} steps: pictures held out were rebuilt best after {looks['at'] + 1}")
 
@@ -332,6 +332,11 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
         "returned": (settings.returned, torch.stack(returned).mean()),
         "carried": (settings.carried, torch.stack(carried).mean()),
     }
+
+
+def falls_from(settings: Fit) -> int:
+    """The step from which the step size falls; until then more can still come of pictures that are rebuilt worse."""
+    return int((1 - settings.cool) * settings.steps)
 
 
 def cooled(step: int, settings: Fit) -> float:

@@ -29,10 +29,10 @@ class Fit:
     batch: int = 16
     """Pictures of each side in a step."""
 
-    lr: float = 2e-3
+    lr: float = 1e-3
     """Adam's step size, of networks and critic."""
 
-    cool: float = 0.5
+    cool: float = 0.8
     """Part of the steps, at the end, over which the step size falls to 0."""
 
     confusion: float = 0.05
@@ -65,7 +65,8 @@ class Fit:
     """How much brighter or darker they are made at random, of the whole range."""
 
     patience: int = 8
-    """Stop when pictures held out have been rebuilt no better for so many looks, one every 250 steps; 0 never does."""
+    """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks, one
+    every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last."""
 
     aside: float = 0.1
     """Part of the pictures that are not learned from, only tested."""
