@@ -65,8 +65,8 @@ class Fit:
     """How much brighter or darker they are made at random, of the whole range."""
 
     patience: int = 8
-    """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks, one
-    every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last."""
+    """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks,
+    one every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last."""
 
     aside: float = 0.1
     """Part of the pictures that are not learned from, only tested."""
