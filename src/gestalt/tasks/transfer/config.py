@@ -64,7 +64,7 @@ class Fit:
     light: float = 0.02
     """How much brighter or darker they are made at random, of the whole range."""
 
-    patience: int = 8
+    patience: int = 0
     """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks,
     one every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last."""
 
