@@ -29,10 +29,10 @@ class Fit:
     batch: int = 16
     """Pictures of each side in a step."""
 
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Adam's step size, of networks and critic."""
 
-    cool: float = 0.8
+    cool: float = 0.5
     """Part of the steps, at the end, over which the step size falls to 0."""
 
     confusion: float = 0.05
