@@ -17,9 +17,11 @@ import torch
 from PIL import Image
 
 from gestalt import cli
+from gestalt.run.folder import Run
 from media.children import run_in_child
 from media.hostile import Case
 from media.hostile_videos import VideoCase
+from run import jobs
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +49,33 @@ def given(tmp_path: Path) -> Path:
     folder = tmp_path / "given"
     folder.mkdir()
     return folder
+
+
+@contextlib.contextmanager
+def stopped_after(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs that log their steps are told to stop after one of them."""
+    original = Run.log
+
+    def impatient(self: Run, now: int, **found: float) -> None:
+        original(self, now, **found)
+        if now == step:
+            (self.path / "stop").touch()
+            self._stop_checked = -1e9
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "log", impatient)
+        yield
+
+
+def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
+    """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
+
+    def job() -> None:
+        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        os.environ |= {**where, "WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
+        Path(f"answer{number}.json").write_text(json.dumps(answer(*argv)))
+
+    return jobs.start(job)
 
 
 def by_name(cases: Sequence[Case | VideoCase]) -> pytest.MarkDecorator:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from answers import answer, assert_refused, by_name, elsewhere, given
+from answers import answer, assert_refused, by_name, elsewhere, given, rank, stopped_after
 from classify_folders import KINDS, QUIET, TINY, cifar_c, cityscapes, drawn, gtav, imagenet, imagenet_c, pacs
-from gestalt.run.folder import Run
 from media.hostile import BAD, ODD_BUT_VALID, Case
 from run import jobs
 
@@ -82,16 +79,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 ) -> None:
     argv = ("classify", "train", data, *QUIET, "--swap-p", "0.5", "--model", "squeezenet1_1", "--size", "32", *flags)
     assert answer(*argv, "--out", "straight")[0] == 0
-    original = Run.log
-
-    def impatient(self: Run, step: int, **found: float) -> None:
-        original(self, step, **found)
-        if step == 1:
-            (self.path / "stop").touch()
-            self._stop_checked = -1e9
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "log", impatient)
+    with stopped_after(1, monkeypatch):
         code, _, err = answer(*argv, "--out", "run")
     assert code == 3
     assert "after step 2 of 4 of train" in err
@@ -223,15 +211,7 @@ def test_drawn_signs_are_adapted_to(what: str, monkeypatch: pytest.MonkeyPatch) 
     assert ("target_miou" if what == "segments" else "target_mean_class") in found
     rows = table(Path("straight/outputs/tested.csv"))
     assert [row["side"] for row in rows] == ["source"] * (len(rows) // 2) + ["target"] * (len(rows) // 2)
-    original = Run.log
-
-    def impatient(self: Run, step: int, **found: float) -> None:
-        original(self, step, **found)
-        (self.path / "stop").touch()
-        self._stop_checked = -1e9
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "log", impatient)
+    with stopped_after(0, monkeypatch):
         assert answer(*argv, "--out", "run")[0] == 3
     assert answer("resume", "run", "--quiet")[0] == 0
     assert weights("run", "adapted") == weights("straight", "adapted")
@@ -332,17 +312,6 @@ def test_a_dry_run_makes_nothing(data: Path, trained: Path, tmp_path: Path) -> N
 
 
 # -- many processes ----------------------------------------------------------------------------------------
-
-
-def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
-    """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
-
-    def job() -> None:
-        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        os.environ |= {**where, "WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
-        Path(f"answer{number}.json").write_text(json.dumps(answer(*argv)))
-
-    return jobs.start(job)
 
 
 @pytest.mark.parametrize("verb", ["train", "adapt"])

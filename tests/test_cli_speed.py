@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from answers import answer, assert_refused, elsewhere
+from answers import answer, assert_refused, elsewhere, rank
 from gestalt.commands.speed import searched
 from gestalt.media.video import probe
 from gestalt.tasks.speed import maps, training
@@ -244,17 +243,6 @@ def test_torchrun_takes_no_skipped_video_for_a_failure(clips: Path, monkeypatch:
     assert err.count("left out: ") == 3
     assert "of the files named 3 were not used: without torchrun, exit code 4" in err
     assert measures(Path("run"))["skipped"] == 3
-
-
-def rank(number: int, port: int, argv: Sequence[str | Path]) -> int:
-    """Start one of two processes, as torchrun does, in a fork; it leaves what it answered in answerN.json."""
-
-    def job() -> None:
-        where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        os.environ |= {**where, "WORLD_SIZE": "2", "RANK": str(number), "LOCAL_RANK": str(number)}
-        Path(f"answer{number}.json").write_text(json.dumps(answer(*argv)))
-
-    return jobs.start(job)
 
 
 def test_two_processes_train_together(clips: Path, trained: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from answers import answer, elsewhere, given, size_of
+from answers import answer, elsewhere, given, size_of, stopped_after
 from gestalt.media import image
 from tasks.transfer import celeba_files
 from transfer_folders import QUIET, TINY, both, contents, drawn, measures, mixed, names
@@ -289,18 +289,9 @@ def test_a_dry_run_makes_nothing(folders: tuple[Path, Path], fitted: dict[str, P
 def test_resume_goes_on_with_a_fit(
     folders: tuple[Path, Path], fitted: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gestalt.run.folder import Run
 
-    original = Run.log
     for method in METHODS:
-
-        def impatient(self: Run, step: int, **found: float) -> None:
-            original(self, step, **found)
-            (self.path / "stop").touch()
-            self._stop_checked = -1e9
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Run, "log", impatient)
+        with stopped_after(0, monkeypatch):
             argv = ("transfer", "fit", *folders, "--method", method, *QUIET, "--out", f"run {method}")
             code, _, err = answer(*argv)
         assert code == 3

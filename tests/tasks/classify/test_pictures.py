@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from classify_folders import drawn
+from gestalt.nn.learning import turns
 from gestalt.ops.chance import noise, seeded
 from gestalt.tasks.classify.config import Train
 from gestalt.tasks.classify.corruptions import CORRUPTIONS, corrupt
 from gestalt.tasks.classify.dataset import find
-from gestalt.tasks.classify.pictures import Shelf, as_tested, changed, mixed, readable, turned, turns
+from gestalt.tasks.classify.pictures import Shelf, as_tested, changed, mixed, readable, turned
 from gestalt.tasks.classify.train import batches
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 44, 3), np.uint8)

@@ -241,15 +241,16 @@ def assert_agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], se
 
 def doubled(model: Any) -> Seen:
     x, y = (pictures(3, seed=n) for n in (1, 2))
-    x, y, moved_x, moved_y = (some.double() for some in (x, y, *apart(x, y, 0.1, seeded(3))))
-    return Seen(x, y, moved_x, moved_y, encoded(model.common, x), encoded(model.common, y))
+    x, y, *moved = (some.double() for some in (x, y, *apart(x, y, 0.1, seeded(3))))
+    contents = tuple(encoded(read, own) for read, own in zip(model.separate, moved, strict=False))
+    return Seen(x, y, encoded(model.common, x), encoded(model.common, y), contents)
 
 
 @pytest.mark.parametrize(("how", "difference"), [("absolute", absolute), ("squared", squared)])
 def test_disentangle_asks_what_its_formula_says(how, difference):
     model = stirred("disentangle", reconstruction=how)
     seen = doubled(model)
-    s = encoded(model.separate[0], seen.moved_x)
+    s = seen.contents[0]
     zero = torch.zeros_like(s)
     with_content = decoded(model.decoder, torch.cat([seen.common_x, s], 1), 0.0).tanh()
     without = decoded(model.decoder, torch.cat([seen.common_y, zero], 1), 0.0).tanh()
@@ -261,7 +262,7 @@ def test_intersection_asks_what_its_formula_says():
     model = stirred("intersection", zero=0.3)
     seen = doubled(model)
     first, second = model.separate
-    s, t = encoded(first, seen.moved_x), encoded(second, seen.moved_y)
+    s, t = seen.contents
     zero = torch.zeros_like(s)
     rebuilt_x = decoded(model.decoder, torch.cat([seen.common_x, s, zero], 1), 0.0).tanh()
     rebuilt_y = decoded(model.decoder, torch.cat([seen.common_y, zero, t], 1), 0.0).tanh()
@@ -289,7 +290,7 @@ def test_mask_asks_what_its_formula_says(common, separate):
         m, z = out[:, :1].sigmoid(), out[:, 1:].tanh()
         return m * z + (1 - m) * base
 
-    s = encoded(model.separate[0], seen.moved_x)
+    s = seen.contents[0]
     moved = on(seen.common_y, s, y)
     expected = {
         "pasted": (7, absolute(on(seen.common_x, s, plain(seen.common_x)), x)),
@@ -310,7 +311,7 @@ def test_what_is_given_comes_back_as_the_formula_says():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             layer.weight.data.mul_(4)  # first weights let a picture say next to nothing
     seen = doubled(model)
-    s = model.separate[0](seen.moved_x)
+    s = seen.contents[0]
     given = model.render(seen.common_y, s, base=seen.y).image
     found = there_and_back(model, seen, dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4))
     returned = absolute(model.plain(model.common(given)).tanh(), seen.y)
@@ -326,11 +327,11 @@ def test_two_kinds_of_content_come_back_both_ways():
     seen = doubled(model)
     first, second = model.separate
     with_first, with_second = (
-        model.render(seen.common_y, first(seen.moved_x)).image,
-        model.render(seen.common_x, None, second(seen.moved_y)).image,
+        model.render(seen.common_y, seen.contents[0]).image,
+        model.render(seen.common_x, None, seen.contents[1]).image,
     )
-    again_y = model.render(model.common(with_first), None, second(seen.moved_y)).image
-    again_x = model.render(model.common(with_second), first(seen.moved_x)).image
+    again_y = model.render(model.common(with_first), None, seen.contents[1]).image
+    again_x = model.render(model.common(with_second), seen.contents[0]).image
     returned = (absolute(again_y, seen.y) + absolute(again_x, seen.x)) / 2
     carried_x = absolute(model.render(seen.common_x, first(with_first)).image, seen.x)
     carried_y = absolute(model.render(seen.common_y, None, second(with_second)).image, seen.y)
@@ -466,6 +467,28 @@ def test_without_patience_the_last_weights_are_kept(monkeypatch):
     assert run.all_of("held_out") == pytest.approx([0.1, 0.5, 0.6])
     assert run.said == []
     assert all(torch.equal(value, looked[2][name]) for name, value in kept.state_dict().items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_content_is_read_from_moved_pictures_and_the_rest_from_pictures_as_they_are(name, monkeypatch):
+    taken: list[tuple[Seen, list[Tensor]]] = []
+    cls = type(fresh(TINY[name], 2))
+    original = cls.terms
+
+    def terms(model: Transfer, seen: Seen) -> Any:
+        moved = apart(seen.x, seen.y, 0.1, seeded(2, len(taken), 2))
+        with torch.no_grad():  # statistics of a batch count in training: the same batch gives the same codes
+            common = model.common(torch.cat([seen.x, seen.y])).chunk(2)
+            read = [one(own) for one, own in zip(model.separate, moved, strict=False)]
+        taken.append((seen, [*common, *read]))
+        return original(model, seen)
+
+    monkeypatch.setattr(cls, "terms", terms)
+    fitted(name, steps=2, apart=0.1, spectral=False) if name == "intersection" else fitted(name, steps=2, apart=0.1)
+    assert len(taken) == 2
+    for seen, again in taken:
+        for one, other in zip((seen.common_x, seen.common_y, *seen.contents), again, strict=True):
+            torch.testing.assert_close(one, other)
 
 
 def test_losses_are_logged_by_name_and_fall():

@@ -33,16 +33,17 @@ from torch.nn import functional as F
 
 from gestalt.drawn import signs
 from gestalt.nn.average import follow
+from gestalt.nn.learning import Parallel, turns
 from gestalt.ops.chance import seeded
+from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify import network, segments, tables
 from gestalt.tasks.classify.config import Adapt
 from gestalt.tasks.classify.dataset import DataSet
 from gestalt.tasks.classify.network import Classifier
-from gestalt.tasks.classify.pictures import Shelf, ahead, as_tested, changed, turns
+from gestalt.tasks.classify.pictures import Shelf, as_tested, changed
 from gestalt.tasks.classify.segments import NONE, Scene, Scenes
 from gestalt.tasks.classify.training import (
-    Parallel,
     autocast,
     optimiser_of,
     schedule,

@@ -16,13 +16,14 @@ from torch import Tensor
 from gestalt.media.atomic import quoted
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
+from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify import tables
 from gestalt.tasks.classify.config import Test, Train
 from gestalt.tasks.classify.corruptions import CORRUPTIONS, GLOBAL, corrupt
 from gestalt.tasks.classify.dataset import Corrupted, DataSet, Labelled
 from gestalt.tasks.classify.network import Classifier
-from gestalt.tasks.classify.pictures import Shelf, ahead, as_tensor, as_tested
+from gestalt.tasks.classify.pictures import Shelf, as_tensor, as_tested
 
 Change = Callable[[Tensor, int], Tensor]
 """What is done to the n-th picture, (1, 3, S, S) in [-1, 1], before it is looked at."""

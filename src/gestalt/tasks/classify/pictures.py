@@ -6,13 +6,10 @@ the step by `training.seeded_step`.
 """
 
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,13 +20,10 @@ from torch.nn import functional as F
 from gestalt.media import image
 from gestalt.ops.resize import resize
 
-Made = TypeVar("Made")
 Bytes = NDArray[np.uint8]
 
 ROOM = 2**30
 """Bytes of pictures that are kept."""
-AHEAD = 4
-"""Batches that are made while the network looks at one."""
 SEEN = 2
 """Shorter side of what is kept, in sides of what the network sees, at most."""
 MARGIN = 8 / 7
@@ -135,35 +129,6 @@ def mixed(x: Tensor) -> Tensor:
     augmix = AugMix()
     levels = ((x + 1) * 127.5).round().to(torch.uint8)
     return torch.stack([augmix(one) for one in levels]).float() / 127.5 - 1
-
-
-def ahead(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Made]:
-    """What is made of each number, in their order, some of them ahead by other threads.
-
-    Args:
-        make: depends on the number alone; several threads call it at once.
-        numbers: as many as there are, or without end.
-
-    Raises:
-        Exception: what `make` raises, when its turn comes.
-    """
-    left = iter(numbers)
-    with ThreadPoolExecutor(max_workers=max(1, min(8, (os.cpu_count() or 2) // 2))) as pool:
-        waiting: list[Future[Made]] = [pool.submit(make, n) for n in islice(left, AHEAD)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(make, n) for n in islice(left, 1)]
-        finally:
-            for one in waiting:
-                one.cancel()
-
-
-def turns(count: int, seed: int, step: int, batch: int) -> list[int]:
-    """Which of `count` things are in a step: every one comes once before any comes again."""
-    found = [divmod(n, count) for n in range(step * batch, (step + 1) * batch)]
-    order = {turn: np.random.default_rng((seed, turn, 23)).permutation(count) for turn, _ in found}
-    return [int(order[turn][n]) for turn, n in found]
 
 
 def readable(paths: Sequence[Path], shelf: Shelf) -> tuple[set[Path], list[str]]:

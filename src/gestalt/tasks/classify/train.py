@@ -30,16 +30,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.nn.average import follow
+from gestalt.nn.learning import Parallel, turns
 from gestalt.ops.chance import seeded
+from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify import network, tables
 from gestalt.tasks.classify.config import Train
 from gestalt.tasks.classify.dataset import DataSet, Labelled
 from gestalt.tasks.classify.evaluate import accuracies, ask
 from gestalt.tasks.classify.network import Classifier
-from gestalt.tasks.classify.pictures import Shelf, ahead, changed, mixed, turns
+from gestalt.tasks.classify.pictures import Shelf, changed, mixed
 from gestalt.tasks.classify.training import (
-    Parallel,
     autocast,
     optimiser_of,
     schedule,

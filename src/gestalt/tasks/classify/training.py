@@ -1,7 +1,6 @@
-"""What training and adapting share: how the step size falls, one seed for each step, processes side by side."""
+"""What training and adapting share: swaps, how the step size falls, one seed for each step."""
 
 import contextlib
-import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from gestalt.nn import learning
 from gestalt.nn.statswap import Handle, apply_statswap
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
@@ -66,13 +66,12 @@ def optimiser_of(net: nn.Module, settings: Learning) -> torch.optim.Optimizer:
 
 def schedule(step: int, steps: int, settings: Learning) -> float:
     """What the step size is multiplied by: from 0 to 1 over a part of the steps, then down."""
-    done, begin = (step + 1) / steps, max(settings.warm_up, 1e-9)
-    if done < begin:
-        return done / begin
+    done, begin = (step + 1) / steps, settings.warm_up
+    if done < begin or settings.fall == "cosine":
+        return learning.schedule(step, steps, begin)
     if settings.fall == "steps":
         return settings.factor ** sum(step >= drop * steps for drop in settings.drops)
-    left = 1 - (done - begin) / max(1 - begin, 1e-9)
-    return max(left, 0.0) ** POWER if settings.fall == "poly" else 0.5 - 0.5 * math.cos(math.pi * left)
+    return max(1 - (done - begin) / max(1 - begin, 1e-9), 0.0) ** POWER
 
 
 def stepped(net: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, settings: Learning) -> None:
@@ -116,25 +115,6 @@ def share(settings: Learning) -> int:
             f"{2 * ranks}"
         )
     return settings.batch // ranks
-
-
-class Parallel(nn.Module):
-    """A network under `torchrun`, whose gradients are averaged over the processes; elsewhere the network itself."""
-
-    def __init__(self, net: Classifier) -> None:
-        super().__init__()
-        self.net: nn.Module = net
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from torch import distributed
-            from torch.nn.parallel import DistributedDataParallel
-
-            if not distributed.is_initialized():
-                distributed.init_process_group("nccl" if net.mean.is_cuda else "gloo")
-            self.net = DistributedDataParallel(net)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See `Classifier`."""
-        return self.net(x)
 
 
 def autocast(device: torch.device) -> torch.autocast:

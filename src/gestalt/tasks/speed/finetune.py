@@ -26,6 +26,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from gestalt.media import video
+from gestalt.nn.learning import schedule, turns
+from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed import action_tables
 from gestalt.tasks.speed.actions import Actions, Labelled
@@ -35,7 +37,6 @@ from gestalt.tasks.speed.embedding import padded
 from gestalt.tasks.speed.footage import RATE, duration, stretch
 from gestalt.tasks.speed.nulls import colours
 from gestalt.tasks.speed.speednet import SpeedNet
-from gestalt.tasks.speed.training import ahead, schedule
 
 MARGIN = 8 / 7
 """Shorter side of the frames, as a part of the side of the square that is cut out: 256 to 224 pixels."""
@@ -152,10 +153,7 @@ def batches(videos: Sequence[Labelled], settings: Finetune, *, seed: int, first:
 
     def of_step(step: int) -> Batch:
         chance = np.random.default_rng((seed, step, 19))
-        begin = step * settings.batch
-        turns = [divmod(n, len(videos)) for n in range(begin, begin + settings.batch)]
-        order = {turn: np.random.default_rng((seed, turn, 23)).permutation(len(videos)) for turn, _ in turns}
-        chosen = [videos[int(order[turn][n])] for turn, n in turns]
+        chosen = [videos[n] for n in turns(len(videos), seed, step, settings.batch)]
         clips = [learned_clip(one.path, settings.frames, settings.side, chance) for one in chosen]
         return Batch(torch.cat(clips), torch.tensor([one.label for one in chosen]))
 

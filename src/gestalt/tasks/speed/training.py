@@ -18,25 +18,21 @@ import copy
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.nn.average import follow
+from gestalt.nn.learning import Parallel, schedule
+from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.speed.clips import Pair, Source, as_input
 from gestalt.tasks.speed.config import Train
 from gestalt.tasks.speed.speednet import SpeedNet
-
-Made = TypeVar("Made")
-
-AHEAD = 4
-"""Batches, or clips to test with, that are made while the network looks at one."""
 
 FIRST_TESTED = 2**30
 """Number of the first pair that is for testing; training takes those below."""
@@ -135,28 +131,6 @@ def share(settings: Train) -> int:
     return settings.pairs // ranks
 
 
-def ahead(make: Callable[[int], Made], numbers: Iterable[int]) -> Iterator[Made]:
-    """What is made of each number, in their order, some of them ahead by other threads.
-
-    Args:
-        make: depends on the number alone; several threads call it at once.
-        numbers: as many as there are, or without end.
-
-    Raises:
-        Exception: what `make` raises, when its turn comes.
-    """
-    left = iter(numbers)
-    with ThreadPoolExecutor(max_workers=max(1, min(8, (os.cpu_count() or 2) // 2))) as pool:
-        waiting: list[Future[Made]] = [pool.submit(make, n) for n in itertools.islice(left, AHEAD)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(make, n) for n in itertools.islice(left, 1)]
-        finally:
-            for one in waiting:
-                one.cancel()
-
-
 def batch(pairs: Sequence[Pair]) -> Batch:
     """Pairs as one batch, both clips of each beside each other; smaller clips are the measure, cut about the middle."""
     clips = [clip for pair in pairs for clip in pair]
@@ -165,31 +139,6 @@ def batch(pairs: Sequence[Pair]) -> Batch:
         clip[:, (clip.shape[1] - height) // 2 :, (clip.shape[2] - width) // 2 :][:, :height, :width] for clip in clips
     ]
     return Batch(torch.cat([as_input(clip, 1) for clip in cut]), torch.tensor([0.0, 1.0]).repeat(len(pairs)))
-
-
-def schedule(step: int, steps: int, warm_up: float) -> float:
-    """What the rate is multiplied by: from 0 to 1 over a part of the steps, then half a cosine down to 0."""
-    done, begin = (step + 1) / steps, max(warm_up, 1e-9)
-    return done / begin if done < begin else 0.5 + 0.5 * math.cos(math.pi * (done - begin) / max(1 - begin, 1e-9))
-
-
-class Parallel(nn.Module):
-    """A network under `torchrun`, whose gradients are averaged over the processes; elsewhere the network itself."""
-
-    def __init__(self, net: SpeedNet) -> None:
-        super().__init__()
-        self.net: nn.Module = net
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            from torch import distributed
-            from torch.nn.parallel import DistributedDataParallel
-
-            if not distributed.is_initialized():
-                distributed.init_process_group("nccl" if net.bias.is_cuda else "gloo")
-            self.net = DistributedDataParallel(net)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        return self.net(x)
 
 
 class Answers(NamedTuple):

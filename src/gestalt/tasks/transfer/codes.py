@@ -88,16 +88,15 @@ class Seen(NamedTuple):
     """What a step learns from.
 
     x, y: (N, 3, S, S) pictures with and without content.
-    moved_x, moved_y: the same, moved and sized otherwise: what content is read from.
     common_x, common_y: common codes of x and y.
+    contents: separate codes, of x and, where there are two kinds of content, of y.
     """
 
     x: Tensor
     y: Tensor
-    moved_x: Tensor
-    moved_y: Tensor
     common_x: Tensor
     common_y: Tensor
+    contents: tuple[Tensor, ...]
 
 
 class Encoder(nn.Sequential):
@@ -252,8 +251,10 @@ def fit(
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
-        common = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
-        seen = Seen(x, y, *apart(x, y, settings.apart, seeded(seed, step, 2)), *common)
+        common_x, common_y = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
+        moved = apart(x, y, settings.apart, seeded(seed, step, 2))
+        contents = tuple(read(own) for read, own in zip(model.separate, moved, strict=False))
+        seen = Seen(x, y, common_x, common_y, contents)
         terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
@@ -317,17 +318,18 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
     """
     if not (settings.returned or settings.carried):
         return {}
-    sides = [(seen.x, seen.moved_x, seen.common_x), (seen.y, seen.moved_y, seen.common_y)]
+
+    def alone(n: int, content: Tensor) -> list[Tensor | None]:
+        return [content if kind == n else None for kind in range(model.contents)]
+
+    sides = [(seen.x, seen.common_x), (seen.y, seen.common_y)]
     returned, carried = [], []
     for n, read in enumerate(model.separate):
-        (giver, moved, common_g), (taker, moved_t, common_t) = sides[n], sides[1 - n]
-        content = read(moved)
-        none = [None] * n
-        given = model.render(common_t, *none, content, base=taker).image
-        own = [model.separate[1 - n](moved_t)] if model.contents > 1 else []
-        back = model.render(model.common(given), *([None] * (1 - n) if own else []), *own).image
-        returned.append(F.l1_loss(back, taker))
-        carried.append(F.l1_loss(model.render(common_g, *none, read(given)).image, giver))
+        (giver, common_g), (taker, common_t) = sides[n], sides[1 - n]
+        given = model.render(common_t, *alone(n, seen.contents[n]), base=taker).image
+        own = alone(1 - n, seen.contents[1 - n]) if model.contents > 1 else []
+        returned.append(F.l1_loss(model.render(model.common(given), *own).image, taker))
+        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(given))).image, giver))
     return {
         "returned": (settings.returned, torch.stack(returned).mean()),
         "carried": (settings.carried, torch.stack(carried).mean()),

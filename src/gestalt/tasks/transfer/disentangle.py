@@ -37,7 +37,7 @@ class Disentangle(Transfer):
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
-        with_content = self.render(seen.common_x, self.separate[0](seen.moved_x)).image
+        with_content = self.render(seen.common_x, seen.contents[0]).image
         without = self.render(seen.common_y).image
         return {
             "content": (1.0, self.difference(with_content, seen.x)),

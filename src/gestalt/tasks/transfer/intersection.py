@@ -42,8 +42,8 @@ class Intersection(Transfer):
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
         first, second = self.separate
-        rebuilt_x = self.render(seen.common_x, first(seen.moved_x)).image
-        rebuilt_y = self.render(seen.common_y, None, second(seen.moved_y)).image
+        rebuilt_x = self.render(seen.common_x, seen.contents[0]).image
+        rebuilt_y = self.render(seen.common_y, None, seen.contents[1]).image
         return {
             "first": (1.0, F.l1_loss(rebuilt_x, seen.x)),
             "second": (1.0, F.l1_loss(rebuilt_y, seen.y)),

@@ -57,7 +57,7 @@ class Mask(Transfer):
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
-        x, y, weights, content = seen.x, seen.y, self.weights, self.separate[0](seen.moved_x)
+        x, y, weights, content = seen.x, seen.y, self.weights, seen.contents[0]
         plain_x, plain_y = self.plain(torch.cat([seen.common_x, seen.common_y])).tanh().chunk(2)
         has_cycle = bool(weights.cycle_common or weights.cycle_separate)
         codes = [(seen.common_x, content), (seen.common_y, torch.zeros_like(content))]
