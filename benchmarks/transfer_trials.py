@@ -40,15 +40,16 @@ DEFAULTS: dict[str, Change] = {
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "confusion .005": {"confusion": 0.005},
     "codes normalised": {"last_norm": True},
+    "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
     "pictures neither moved nor lit": {"shift": 0.0, "light": 0.0},
 }
 
 FEW: dict[str, Change] = {
     "ours": {},
-    "never stopped": {"patience": 0},
+    "stopped early": {"patience": 8},
     "neither moved nor lit": {"shift": 0.0, "light": 0.0},
-    "neither, never stopped": {"shift": 0.0, "light": 0.0, "patience": 0},
+    "neither, stopped early": {"shift": 0.0, "light": 0.0, "patience": 8},
 }
 
 PUBLISHED: Change = {
@@ -62,7 +63,7 @@ TOWARDS: dict[str, Change] = {
     "confusion .05": {"confusion": 0.05},
     "no spectral norm": {"spectral": False},
     "average of weights": {"average": 0.998},
-    "there and back": {"returned": 1.0, "carried": 1.0},
+    "there and back": {"returned": 0.1, "carried": 0.1},
     "zero .1, no last norm": {"zero": 0.1, "last_norm": False},
     "zero .1, no last norm, confusion .05": {"zero": 0.1, "last_norm": False, "confusion": 0.05},
 }

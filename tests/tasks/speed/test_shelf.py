@@ -7,7 +7,7 @@ import pytest
 
 from gestalt.drawn.motion import scene
 from gestalt.media.video_writer import VideoWriter
-from gestalt.tasks.speed import shelf
+from gestalt.tasks.speed import footage, shelf
 from gestalt.tasks.speed.footage import Footage, stretch
 from gestalt.tasks.speed.shelf import Shelf
 
@@ -47,7 +47,8 @@ def test_what_is_kept_is_decoded_once_and_room_goes_to_the_first(filmed: Path, m
             asked.append(path)
             super().__init__(path, side, **when)
 
-    monkeypatch.setattr(shelf, "Footage", Counted)
+    for module in (shelf, footage):
+        monkeypatch.setattr(module, "Footage", Counted)
     other = filmed.with_name("other.mp4")
     other.write_bytes(filmed.read_bytes())
     some = Shelf([(filmed, 3.0), (other, 3.0)], 32, room=150 * 3 * 32 * 32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gestalt.media import video
 from gestalt.media.video_info import fit
 from gestalt.ops.resize import resize
-from gestalt.tasks.speed.footage import RATE, Footage, Frame, even_step, long_side, taken
+from gestalt.tasks.speed.footage import RATE, Footage, Frame, even_step, long_side, stretch, taken
 
 ROOM = 2**30
 """Bytes of frames that are kept, about two hours at 25 frames a second and 32 pixels."""
@@ -48,26 +48,17 @@ class Shelf:
                 room, self._locks[path] = room - needed, Lock()
 
     def stretch(self, path: Path, start_s: float, count: int, side: int, *, step: int = 1) -> NDArray[np.uint8]:
-        """Frames about `step` 25ths of a second apart, (T, H, W, 3) uint8, fewer than `count` where the video ends.
-
-        Args:
-            path: one of the videos.
-            start_s: where the first lies, in seconds.
-            count: of the frames.
-            side: of the shorter side, in pixels, at most that of the shelf.
-            step: see above.
+        """The same as `footage.stretch` of one of the videos, `side` being at most that of the shelf.
 
         Raises:
             ValueError: as `VideoStream`.
         """
+        if path not in self._locks:
+            return stretch(path, start_s, count, side, step=step)
         info = video.probe(path)
         apart = even_step(step / RATE, info)
-        stop_s = start_s + (count + 1) * apart
-        if path in self._locks:
-            some = [frame for frame in self._frames(path) if start_s <= frame.time < stop_s]
-        else:
-            some = list(Footage(path, self._side, start_s=start_s, stop_s=stop_s))
-        frames = np.stack([frame.pixels for frame in taken(iter(some), apart)][:count])
+        some = (frame for frame in self._frames(path) if start_s <= frame.time < start_s + (count + 1) * apart)
+        frames = np.stack([frame.pixels for frame in taken(some, apart)][:count])
         return smaller(frames, fit(info.height, info.width, long_side(info, side)))
 
     def _frames(self, path: Path) -> list[Frame]:
