@@ -7,7 +7,7 @@
 
 The first keeps a run for every method and seed; what is there is taken up where it stopped, and not done again. Every
 seed draws other faces to learn from and others to be asked about. `cost` times the steps of the `paper` presets, 128 px
-and 32 pictures a side; `count` says how many operations such a step has.
+and 32 pictures a side, in turn with steps of the published form; `count` says how many operations they have.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import dataclasses
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,8 @@ from gestalt.run.service import NullRun
 from gestalt.run.threads import available_cores
 from gestalt.tasks.transfer import codes, model
 from gestalt.tasks.transfer.config import Fit
-from gestalt.tasks.transfer.pictures import Side
-
-PUBLISHED = {"disentangle": 2.03, "intersection": 3.10, "mask": 3.41}
-"""Seconds of a step of the published code on a two-core machine, 128 px, 32 pictures a side; not measured here."""
+from gestalt.tasks.transfer.pictures import Side, batch
+from published_transfer import Published
 
 PAPER = {
     "disentangle": recipes.transfer_disentangle,
@@ -102,32 +100,37 @@ def table(asked: argparse.Namespace) -> None:
 
 
 def cost(methods: list[str]) -> None:
-    """Seconds of a step, the median of five after two, with the published code's beside."""
+    """Seconds of our steps and of published ones, in turn: medians of nine after two; and operations of both."""
     use_threads(available_cores())
-    print("| method | s/step | published code, another machine | ratio |\n|---|---|---|---|")
+    print("| method | ours, s/step | published form | times as fast | times fewer operations | part of it reached |")
+    print("|---|---|---|---|---|---|")
     for method in methods:
-        timed = Timed()
-        _steps(method, 8, timed)
-        took = statistics.median(timed.seconds[2:7])
-        print(f"| {method} | {took:.2f} | {PUBLISHED[method]} | {PUBLISHED[method] / took:.2f} |", flush=True)
+        fewer = _counted(method, published=True) / _counted(method, published=False)
+        timed = InTurn(method)
+        _steps(method, 12, timed)
+        ours, theirs = (statistics.median(some[2:11]) for some in (timed.ours, timed.published))
+        faster = theirs / ours
+        cells = [f"{value:.2f}" for value in (ours, theirs, faster, fewer, faster / fewer)]
+        print(f"| {method} | {' | '.join(cells)} |", flush=True)
 
 
 def count(methods: list[str]) -> None:
-    """Operations of a step, forward and backward, by torch's own counter; the look at the end is taken off."""
+    """Operations of a step, forward and backward, by torch's own counter, ours and as published."""
     for method in methods:
-        found = []
-        for steps in (1, 2):
-            with FlopCounterMode(display=False) as counter:
-                _steps(method, steps)
-            found.append(counter.get_total_flops())
-        print(f"{method}: {(found[1] - found[0]) / 1e9:.0f} GFLOP a step")
+        ours, theirs = (_counted(method, published=published) / 1e9 for published in (False, True))
+        print(f"{method}: {ours:.0f} GFLOP a step, {theirs:.0f} as published")
 
 
-class Timed(NullRun):
-    """Notes how long each step takes; the last one, after which held-out pictures are looked at, is to be left out."""
+class InTurn(NullRun):
+    """Takes a published step after each of ours and notes how long both take.
 
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
+    The last of ours, after which held-out pictures are looked at, is to be left out.
+    """
+
+    def __init__(self, method: str) -> None:
+        self.ours: list[float] = []
+        self.published: list[float] = []
+        self.other = _published(method)
 
     def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
         """See `NullRun.steps`."""
@@ -135,15 +138,49 @@ class Timed(NullRun):
         for step in range(total):
             begin = time.perf_counter()
             yield step
-            self.seconds.append(time.perf_counter() - begin)
+            self.ours.append(time.perf_counter() - begin)
+            begin = time.perf_counter()
+            self.other()
+            self.published.append(time.perf_counter() - begin)
+
+
+def _counted(method: str, *, published: bool) -> int:
+    """Operations of one step; what comes once, and the look at the end, are taken off."""
+    step = _published(method)
+    found = []
+    for steps in (1, 2):
+        with FlopCounterMode(display=False) as counter:
+            if published:
+                for _ in range(steps):
+                    step()
+            else:
+                _steps(method, steps)
+        found.append(counter.get_total_flops())
+    return found[1] - found[0]
+
+
+def _paper(method: str, steps: int) -> Fit:
+    return dataclasses.replace(PAPER[method]("paper"), steps=steps)
+
+
+def _noise(size: int) -> Side:
+    noise = torch.randint(256, (64, size, size, 3), generator=seeded(1)).to(torch.uint8)
+    return Side(noise, noise[:4])
 
 
 def _steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
     """Some steps of a `paper` preset on noise."""
-    settings: Fit = dataclasses.replace(PAPER[method]("paper"), steps=steps)
-    noise = torch.randint(256, (64, settings.size, settings.size, 3), generator=seeded(1)).to(torch.uint8)
-    side = Side(noise, noise[:4])
+    settings = _paper(method, steps)
+    side = _noise(settings.size)
     codes.fit(model.fresh(settings, 0), side, side, settings, seed=0, device=torch.device("cpu"), run=run)
+
+
+def _published(method: str) -> Callable[[], None]:
+    """What takes a step of the published form on noise."""
+    settings = _paper(method, 1)
+    trained = Published(model.fresh(settings, 0), settings)
+    x, y = (batch(_noise(settings.size), settings, seed=0, side=side, step=0).contiguous() for side in (0, 1))
+    return lambda: trained.step(x, y)
 
 
 def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:

@@ -156,6 +156,7 @@ class Transfer(nn.Module, ABC):
         shared = settings.code - settings.contents * settings.separate
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, settings.separate
+        self.layout = torch.channels_last if norm == "batch" else torch.contiguous_format
         how: dict[str, Any] = {"norm": norm, "last_norm": settings.last_norm, "spectral": spectral}
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
@@ -233,20 +234,21 @@ def fit(
         device: that computes.
         run: takes the loop.
     """
-    model = model.to(device).to(memory_format=torch.channels_last).train()
+    model = model.to(device).to(memory_format=model.layout).train()
     average = copy.deepcopy(model).requires_grad_(False)
     kept = copy.deepcopy(average)
     critic = list(model.critic.parameters())
     networks = [weight for name, weight in model.named_parameters() if not name.startswith("critic.")]
-    painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999))
-    judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999))
+    painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999), fused=True)
+    judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999), fused=True)
     looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
     state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge, "looks": looks}
     for step in run.steps("fit", settings.steps, state):
         if looks["stopped"]:
             continue
         x, y = (
-            batch(side, settings, seed=seed, side=n, step=step).to(device) for n, side in enumerate((content, plain))
+            batch(side, settings, seed=seed, side=n, step=step).to(device, memory_format=model.layout)
+            for n, side in enumerate((content, plain))
         )
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)

@@ -12,7 +12,7 @@ Beside each stands what needs no method: the target as it is (`identity`), the r
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,8 +31,43 @@ THRESHOLDS = tuple(n / 20 for n in range(1, 20))
 """Of masks, tried on pictures that were learned from."""
 
 
+class Questions(Protocol):
+    """What a method is asked, where every answer is known; content counts as glasses, whatever it is.
+
+    All of these give N pictures (N, 3, S, S) in [-1, 1], those that are drawn with the opacity of their content.
+    """
+
+    def target(self) -> Tensor:
+        """Pictures without content."""
+        ...
+
+    def source(self) -> Drawn:
+        """Pictures with content."""
+        ...
+
+    def guide(self) -> Tensor:
+        """Others with the content to be given."""
+        ...
+
+    def answer(self, order: Tensor | None = None) -> Drawn:
+        """The targets with the guides' content; `order` (N,) takes that of other guides."""
+        ...
+
+    def mean_answer(self) -> Tensor:
+        """The targets with average content."""
+        ...
+
+    def bare(self) -> Tensor:
+        """The sources without their content."""
+        ...
+
+    def swapped(self) -> Drawn:
+        """The sources with the guides' content for their own."""
+        ...
+
+
 class Exam(NamedTuple):
-    """Targets, guides and factors, none of which were learned from; one-sided unless there are moustaches.
+    """Drawn faces: targets, guides and factors, none of which were learned from; one-sided unless there are moustaches.
 
     plain, content: who is in pictures without and with content.
     own, other: glasses that `content` wear, and those of guides.
@@ -109,7 +144,7 @@ def exam(count: int, size: int, *, seed: int, part: int = 1, two: bool = False) 
 
 
 @torch.no_grad()
-def measure(model: Transfer, asked: Exam) -> dict[str, float]:
+def measure(model: Transfer, asked: Questions) -> dict[str, float]:
     """Every figure of the module's list, with those that need no method beside.
 
     Args:
@@ -156,7 +191,7 @@ def measure(model: Transfer, asked: Exam) -> dict[str, float]:
 
 
 @torch.no_grad()
-def measure_masks(model: Transfer, asked: Exam, learned: Exam) -> dict[str, float]:
+def measure_masks(model: Transfer, asked: Questions, learned: Questions) -> dict[str, float]:
     """How well content is found, at the threshold that is best on other pictures.
 
     Args:
@@ -176,7 +211,7 @@ def measure_masks(model: Transfer, asked: Exam, learned: Exam) -> dict[str, floa
     }
 
 
-def retrieval(given: Tensor, asked: Exam) -> float:
+def retrieval(given: Tensor, asked: Questions) -> float:
     """How often a result is nearest to the right answer among `CANDIDATES` with other guides' content."""
     count = len(given)
     candidates = min(CANDIDATES, count)

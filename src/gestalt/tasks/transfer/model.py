@@ -141,7 +141,7 @@ def load(run: Path, device: torch.device | str) -> Model:
         threshold = float(saved.pop("threshold"))
         net = fresh(settings, 0)
         net.load_state_dict(saved)
-    net = net.to(device).to(memory_format=torch.channels_last)
+    net = net.to(device).to(memory_format=net.layout)
     return Model(net.requires_grad_(False).eval(), settings, threshold)
 
 
