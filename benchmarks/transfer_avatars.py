@@ -82,8 +82,8 @@ class Avatars:
         return self.known[places]
 
     def mean_answer(self) -> Tensor:
-        """See `exact.Questions`: the mean of answers with 16 guides' content."""
-        turns = [self.answer(torch.arange(PAIRS).roll(-n)).image for n in range(exact.CANDIDATES)]
+        """See `exact.Questions`: the mean of answers with 15 other guides' content."""
+        turns = [self.answer(torch.arange(PAIRS).roll(-n)).image for n in range(1, exact.CANDIDATES)]
         return torch.stack(turns).mean(0)
 
     def bare(self) -> Tensor:
@@ -148,10 +148,10 @@ def one(method: str, content: str, asked: argparse.Namespace, *, seed: int) -> d
     net = codes.fit(
         model.fresh(settings, seed), with_it, without, settings, seed=seed, device=torch.device("cpu")
     ).eval()
-    questions, learned = (Avatars(content, 10_000 * seed + 5000 + part, asked.size) for part in (0, 100))
-    found = exact.measure(net, questions) | exact.measure_masks(net, questions, learned)
+    questions, others = (Avatars(content, 10_000 * seed + 5000 + part, asked.size) for part in (0, 100))
+    found = exact.measure(net, questions) | exact.measure_masks(net, questions, exact.best_threshold(net, others))
     x, y = questions.source().image, questions.target()
-    found |= report.rates(net, with_it, without, x, y, Test(judge=JUDGE), seed=seed, run=NullRun())
+    found |= report.rates(net, with_it, without, x, y, Test(judge=JUDGE), two=False, seed=seed, run=NullRun())
     shown = model.grid(net, y[: model.SHOWN], questions.guide()[: model.SHOWN])
     image.write(asked.keep / f"{method}_{content}_{asked.size}_{seed}.png", shown)
     ratios = {

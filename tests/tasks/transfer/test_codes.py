@@ -16,7 +16,7 @@ from gestalt.tasks.transfer import codes, config
 from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, there_and_back, told
 from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
 from gestalt.tasks.transfer.model import SETTINGS, fresh
-from gestalt.tasks.transfer.pictures import apart
+from gestalt.tasks.transfer.pictures import as_images, batch
 from tasks.transfer.methods import CPU, PAPER, TINY, Noted, drawn_sides, pictures, same, small
 
 NAMES = list(TINY)
@@ -241,8 +241,8 @@ def assert_agrees(model: Transfer, expected: dict[str, tuple[float, Tensor]], se
 
 def doubled(model: Any) -> Seen:
     x, y = (pictures(3, seed=n) for n in (1, 2))
-    x, y, *moved = (some.double() for some in (x, y, *apart(x, y, 0.1, seeded(3))))
-    contents = tuple(encoded(read, own) for read, own in zip(model.separate, moved, strict=False))
+    x, y = x.double(), y.double()
+    contents = tuple(encoded(read, own) for read, own in zip(model.separate, (x, y), strict=False))
     return Seen(x, y, encoded(model.common, x), encoded(model.common, y), contents)
 
 
@@ -469,26 +469,74 @@ def test_without_patience_the_last_weights_are_kept(monkeypatch):
     assert all(torch.equal(value, looked[2][name]) for name, value in kept.state_dict().items())
 
 
+def learned(settings: Fit, seed: int) -> Transfer:
+    """The loop once more, plainly and in double precision: no switches, Adam by hand."""
+    model, (content, plain) = fresh(settings, seed).double().train(), drawn_sides()
+    mean, kept = fresh(settings, seed).double().train(), {}
+    networks = [w for key, w in model.named_parameters() if not key.startswith("critic")]
+    moments = {id(w): [torch.zeros_like(w), torch.zeros_like(w)] for w in model.parameters()}
+
+    def moved(weights: list[Any], loss: Tensor, step: int) -> None:
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+        gradients = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients, strict=True)]
+        norm = float(torch.cat([g.flatten() for g in gradients]).norm())
+        lr = settings.lr * min(1.0, (1 - step / settings.steps) / settings.cool)
+        with torch.no_grad():
+            for w, g in zip(weights, gradients, strict=True):
+                g = g * min(1.0, 5 / norm)
+                first, second = moments[id(w)]
+                first.mul_(0.5).add_(g, alpha=0.5)
+                second.mul_(0.999).addcmul_(g, g, value=0.001)
+                w -= lr * first / (1 - 0.5 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+
+    for step in range(settings.steps):
+        x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
+        common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
+        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
+        seen = Seen(x, y, common_x, common_y, contents)
+        loss = sum(weight * value for weight, value in model.terms(seen).values())
+        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings).values())
+        hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
+        moved(networks, loss + hidden * confused(model, common_x, common_y), step)
+        moved(list(model.critic.parameters()), told(model, common_x, common_y), step)
+        keep = min(settings.average, (step + 1) / (step + 10))
+        for key, value in model.state_dict().items():
+            before = mean.state_dict()[key]
+            as_is = not value.is_floating_point() or key.endswith(("._u", "._v"))
+            kept[key] = value.clone() if as_is else keep * before + (1 - keep) * value
+        mean.load_state_dict(kept)
+    return mean
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_content_is_read_from_moved_pictures_and_the_rest_from_pictures_as_they_are(name, monkeypatch):
-    taken: list[tuple[Seen, list[Tensor]]] = []
-    cls = type(fresh(TINY[name], 2))
-    original = cls.terms
+def test_the_loop_is_what_it_says_step_by_step(name, monkeypatch):
+    settings = dataclasses.replace(TINY[name], steps=8, ramp=0.5, cool=0.5, confusion=3.0)
+    expected = learned(settings, seed=2).state_dict()
+    monkeypatch.setattr(codes, "batch", lambda *given, **named: batch(*given, **named).double())
+    monkeypatch.setattr(codes, "LOOK_EVERY", 100)
+    monkeypatch.setattr(codes, "as_images", lambda some: as_images(some).double())  # at the look at the end
+    model = fresh(settings, 2).double()
+    found = fit(model, *drawn_sides(), settings, seed=2, device=CPU).state_dict()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-6, atol=1e-7)
 
-    def terms(model: Transfer, seen: Seen) -> Any:
-        moved = apart(seen.x, seen.y, 0.1, seeded(2, len(taken), 2))
-        with torch.no_grad():  # statistics of a batch count in training: the same batch gives the same codes
-            common = model.common(torch.cat([seen.x, seen.y])).chunk(2)
-            read = [one(own) for one, own in zip(model.separate, moved, strict=False)]
-        taken.append((seen, [*common, *read]))
-        return original(model, seen)
 
-    monkeypatch.setattr(cls, "terms", terms)
-    fitted(name, steps=2, apart=0.1, spectral=False) if name == "intersection" else fitted(name, steps=2, apart=0.1)
-    assert len(taken) == 2
-    for seen, again in taken:
-        for one, other in zip((seen.common_x, seen.common_y, *seen.contents), again, strict=True):
-            torch.testing.assert_close(one, other)
+def test_what_is_given_and_comes_back_is_logged():
+    for name in NAMES:
+        run = Noted()
+        fitted(name, run)
+        assert {"returned", "carried"} < set(run.logged[0][1])
+
+
+def test_training_that_diverges_is_stopped_and_told(monkeypatch):
+    original = codes.there_and_back
+
+    def broken(model: Transfer, seen: Seen, settings: Fit) -> Any:
+        return {name: (weight, value * math.nan) for name, (weight, value) in original(model, seen, settings).items()}
+
+    monkeypatch.setattr(codes, "there_and_back", broken)
+    with pytest.raises(ValueError, match="training diverged: returned is nan after 0 steps; lower --lr"):
+        fitted("mask")
 
 
 def test_losses_are_logged_by_name_and_fall():

@@ -6,7 +6,8 @@ import torch
 from gestalt.drawn import faces
 from gestalt.ops.chance import seeded
 from gestalt.tasks.transfer import edits, exact
-from gestalt.tasks.transfer.exact import Exam, measure, measure_masks, overlap, retrieval
+from gestalt.tasks.transfer.codes import Rendered
+from gestalt.tasks.transfer.exact import Exam, best_threshold, measure, measure_masks, overlap, retrieval
 from tasks.transfer.methods import TINY, pictures, small
 from tasks.transfer.oracles import Painter, Same, masker
 
@@ -29,6 +30,7 @@ def test_the_truth_makes_no_mistake(right):
     for name in ("in", "out", "in_rebuilt", "remove_in", "remove_out", "remove_whole_in", "swap_in", "swap_out"):
         assert right[name] == 0
     assert right["retrieval"] == 1
+    assert right["remove_nothing_changed"] == 0
 
 
 def test_what_needs_no_method_does(right):
@@ -47,6 +49,23 @@ def test_doing_nothing_is_as_bad_as_the_columns_of_identity(asked, right):
     assert found["in_wrong_guide"] == found["in_identity"]
     assert found["remove_out"] < 0.002
     assert found["in_rebuilt"] == 0
+    assert found["touched_outside"] == found["remove_nothing_changed"] == 0
+
+
+class Brighter(Same):
+    """Gives every picture back brighter by two steps of 255, and more so where it is asked for its plain picture."""
+
+    def render(
+        self, common: torch.Tensor, *contents: torch.Tensor | None, base: torch.Tensor | None = None
+    ) -> Rendered:
+        del base
+        return Rendered(common + 4 / 255 * (1 if contents else 3))
+
+
+def test_what_is_touched_is_counted(asked):
+    found = measure(Brighter(), asked)
+    assert found["touched_outside"] == 1
+    assert found["remove_nothing_changed"] == pytest.approx(12 / 255, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -73,13 +92,15 @@ def test_glasses_that_do_not_look_at_the_guide_fail(asked):
 
 
 def test_true_masks_are_found_at_the_threshold_of_the_truth():
-    asked, learned = (exact.exam(COUNT, 32, seed=5, part=part) for part in (1, 2))
-    found = measure_masks(masker(asked, learned), asked, learned)
+    asked, others = (exact.exam(COUNT, 32, seed=5, part=part) for part in (1, 2))
+    model = masker(asked, others)
+    assert best_threshold(model, others) == exact.COVERED
+    found = measure_masks(model, asked, exact.COVERED)
     assert found["mask_iou"] == 1
-    assert found["mask_threshold"] == exact.COVERED
     assert 0.05 < found["mask_iou_of_all"] < 0.15
-    untrained = measure_masks(small("mask"), asked, learned)
-    assert untrained["mask_iou"] < 0.25
+    assert 0.2 < measure_masks(model, asked, 0.5)["mask_iou"] < 0.95  # of fewer pixels than content has
+    assert measure_masks(model, asked, -1)["mask_iou"] == found["mask_iou_of_all"]
+    assert measure_masks(small("mask"), asked, best_threshold(small("mask"), others))["mask_iou"] < 0.25
 
 
 def test_true_masks_leave_the_rest_alone(asked):

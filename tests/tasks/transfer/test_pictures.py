@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from gestalt.media import image
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.tasks.transfer.config import Mask
-from gestalt.tasks.transfer.pictures import Side, apart, as_bytes, as_images, batch, read, squared, unsquared
+from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, read, squared, unsquared
 from tasks.transfer.methods import pictures
 
 STILL = Mask(size=32, width=4, code=32, separate=4, batch=4, shift=0.0, light=0.0)
@@ -174,26 +173,3 @@ def test_pictures_are_moved_and_lit_no_further_than_asked():
     assert lit.flatten(1).std(1).max() < 1e-6
     assert 0.15 < lit.max() < 0.21
     assert -0.2 < lit.min() < -0.15
-
-
-def test_apart_moves_and_sizes_and_leaves_alone_where_nothing_is_asked():
-    x, y = pictures(5), pictures(5, seed=1)
-    same_x, same_y = apart(x, y, 0.0, seeded(1))
-    assert same_x is x
-    assert same_y is y
-    one, again = (apart(x, y, 0.1, seeded(1)) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
-    assert all(a.shape == x.shape and a.abs().max() <= 1 for a in one)
-    disc = torch.full((40, 3, 64, 64), -1.0)
-    disc[:, :, 27:37, 27:37] = 1
-    moved, _ = apart(disc, disc, 0.1, seeded(2))
-    weight = (moved[:, 0] + 1) / 2
-    at = torch.stack([(weight.sum(axis) * torch.arange(64)).sum(1) / weight.sum((1, 2)) for axis in (1, 2)], 1)
-    far = (at - 31.5).abs().max() / 64
-    assert 0.06 < far < 0.115
-    area = weight.sum((1, 2)) / 100
-    assert 0.8 < area.min() < 0.9
-    assert 1.1 < area.max() < 1.25
-    flat = torch.full((2, 3, 32, 32), 0.3)
-    torch.testing.assert_close(apart(flat, flat, 0.2, seeded(3))[0], flat)
-    assert F.l1_loss(one[0], x) > 0.1

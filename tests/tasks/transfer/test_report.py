@@ -59,6 +59,8 @@ def test_on_drawn_faces_every_figure_is_kept(name, two, tmp_path):
     for figure in ("in", "retrieval", "remove_in", "swap_in"):
         assert f"{figure}_identity" in found
     assert ("translated_called_plain" in found) == (name == "intersection")
+    assert ("removed_called_plain" in found) != two
+    assert 0 <= found["mask_iou_best"] <= 1
     assert {path.name for path in (tmp_path / "run/outputs").iterdir()} >= {"grid.png", "removed.png", "tested.csv"}
     assert (tmp_path / "run/weights/model.safetensors").exists()
 
@@ -103,13 +105,14 @@ def test_the_truth_is_where_it_should_be_and_doing_nothing_is_not(asked):
     x, y = asked.source().image, asked.target()
     # The guides of `rates` are the sources, turned by one: an exam that asks for these glasses.
     turned = asked._replace(other=asked.own)
-    right = report.rates(Painter(turned), content, plain, x, y, settings, seed=1, run=Noted())
-    same = report.rates(Same(), content, plain, x, y, settings, seed=1, run=Noted())
+    right = report.rates(Painter(turned), content, plain, x, y, settings, two=False, seed=1, run=Noted())
+    same = report.rates(Same(), content, plain, x, y, settings, two=False, seed=1, run=Noted())
     assert right["classifier_accuracy"] > 0.75
     assert right["added_changed"] > 0.005
     for name in ("added_called_content", "removed_called_plain"):
         assert same[name] == same[f"{name}_identity"] == right[f"{name}_identity"] < right[name] - 0.4
-    assert same["added_changed"] == same["removed_changed"] == 0
+    assert same["added_changed"] == same["removed_changed"] == same["guide_heeded"] == 0
+    assert right["guide_heeded"] > 0.01
     assert same["classifier_accuracy"] == right["classifier_accuracy"]
 
 
@@ -117,12 +120,15 @@ def test_rates_are_those_of_the_classifier():
     content, plain = drawn_sides()
     x, y = pictures(5, seed=1), pictures(7, seed=2)
     net = small("intersection")
-    found = report.rates(net, content, plain, x, y, QUICK, seed=4, run=Noted())
+    found = report.rates(net, content, plain, x, y, QUICK, two=True, seed=4, run=Noted())
     judge = fit_attribute(as_images(content.learned), as_images(plain.learned), steps=3, seed=4)
     assert found["classifier_accuracy"] == accuracy(judge, x, y[:5])
     given = edits.add(net, y[:5], x.roll(1, 0)).image
     assert found["added_called_content"] == pytest.approx(float((judge.probability(given) > 0.5).float().mean()))
     assert found["added_changed"] == pytest.approx(float((given - y[:5]).abs().mean()), rel=1e-4)
+    by_next = edits.add(net, y[:5], x.roll(2, 0)).image
+    assert found["guide_heeded"] == pytest.approx(float((given - by_next).abs().mean()), rel=1e-4)
+    assert "removed_called_plain" not in found  # of two kinds of content, none is neither
     back = edits.add(net, x, y[:5].roll(1, 0), side=edits.PLAIN).image
     assert found["translated_called_plain"] == pytest.approx(float((judge.probability(back) <= 0.5).float().mean()))
 
@@ -148,16 +154,20 @@ def test_features_stand_beside_those_of_pictures_left_as_they_are():
     content, plain = drawn_sides()
     x, y = (as_images(side.held_out[:6]) for side in (content, plain))
     settings = dataclasses.replace(QUICK, features="gabor")
-    found = report.rates(Same(), content, plain, x, y, settings, seed=1, run=Noted())
+    found = report.rates(Same(), content, plain, x, y, settings, two=False, seed=1, run=Noted())
     for name in ("added_kid", "added_fid", "removed_kid", "removed_fid"):
         assert found[name] == found[f"{name}_identity"]
-    assert "added_kid" not in report.rates(Same(), content, plain, x, y, QUICK, seed=1, run=Noted())
+    assert "added_kid" not in report.rates(Same(), content, plain, x, y, QUICK, two=False, seed=1, run=Noted())
 
 
-def test_features_that_do_not_look_at_pictures_are_refused():
+def test_features_that_do_not_look_at_pictures_are_refused(monkeypatch):
     report.check_features("gabor")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="magic"):
         report.check_features("magic")
+    of_clips = dataclasses.replace(features.load("gabor"), kinds=("clip",))
+    monkeypatch.setattr(features, "load", lambda name: of_clips)  # noqa: ARG005
+    with pytest.raises(ValueError, match="--features gabor looks at clips"):
+        report.check_features("gabor")
 
 
 def test_shown_are_as_many_as_the_fit_shows():

@@ -22,8 +22,8 @@ Where this departs from what the authors published, for all three: what was give
 critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
 encoder; the weight of confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
 running average of the weights is kept (`average`). Where norms are of single pictures (disentangle, intersection),
-codes are not normalised (`last_norm`), so that zero is an ordinary one. Content can be read from a picture that is
-moved and sized otherwise (`apart`). The preset `paper` undoes those that are settings.
+codes are not normalised (`last_norm`), so that zero is an ordinary one. The preset `paper` undoes those that are
+settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -45,10 +45,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gestalt.nn.average import follow
-from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer.config import Fit, levels
-from gestalt.tasks.transfer.pictures import Side, apart, as_images, batch
+from gestalt.tasks.transfer.pictures import Side, as_images, batch
 
 Norm = Literal["instance", "batch"]
 Terms = dict[str, tuple[float, Tensor]]
@@ -233,6 +232,9 @@ def fit(
         seed: of which pictures come when, and how they are moved.
         device: that computes.
         run: takes the loop.
+
+    Raises:
+        ValueError: it diverged.
     """
     model = model.to(device).to(memory_format=model.layout).train()
     average = copy.deepcopy(model).requires_grad_(False)
@@ -254,8 +256,7 @@ def fit(
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
         common_x, common_y = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
-        moved = apart(x, y, settings.apart, seeded(seed, step, 2))
-        contents = tuple(read(own) for read, own in zip(model.separate, moved, strict=False))
+        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
         seen = Seen(x, y, common_x, common_y, contents)
         terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
@@ -277,7 +278,11 @@ def fit(
 
         follow(average, model, min(settings.average, (step + 1) / (step + 10)))
         if step % 50 == 0:
-            run.log(step, **{name: float(value.detach()) for name, (_, value) in terms.items()})
+            measures = {name: float(value.detach()) for name, (_, value) in terms.items()}
+            run.log(step, **measures)
+            for name, value in measures.items():
+                if not math.isfinite(value):
+                    raise ValueError(f"training diverged: {name} is {value} after {step} steps; lower --lr")
         if (step + 1) % LOOK_EVERY == 0 or step == settings.steps - 1:
             look(average, kept, content, plain, looks, settings, step=step, run=run)
     chosen = kept if settings.patience else average

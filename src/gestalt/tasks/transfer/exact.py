@@ -6,6 +6,8 @@
     remove       the same difference of removal, beside that of doing nothing
     swap         that of a swap
     mask         intersection over union with where content truly is
+    touched      the part of pixels outside that an addition changes by more than a step of 255; removal's change of
+                 pictures that have nothing to remove
 
 Beside each stands what needs no method: the target as it is (`identity`), the right answer for another guide
 (`wrong guide`), average glasses (`mean answer`), and the picture that the networks can at best paint (`rebuilt`).
@@ -27,8 +29,11 @@ from gestalt.tasks.transfer.pictures import Side, as_bytes
 COVERED, CANDIDATES, CHUNK = 0.15, 16, 64
 """Opacity from which a pixel is content's; answers to choose among; pictures that are looked at at once."""
 
+SEEN = 2 / 255
+"""A step of 255, in pictures in [-1, 1]."""
+
 THRESHOLDS = tuple(n / 20 for n in range(1, 20))
-"""Of masks, tried on pictures that were learned from."""
+"""Of masks, tried where the truth is known."""
 
 
 class Questions(Protocol):
@@ -166,6 +171,7 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
         "in_mean_answer": _difference(mean, right.image, covered),
         "out": _difference(given, right.image, ~covered),
         "out_identity": _difference(target, right.image, ~covered),
+        "touched_outside": float(((given - target).abs().amax(1, keepdim=True) > SEEN)[~covered].float().mean()),
         "retrieval": retrieval(given, asked),
         "retrieval_identity": retrieval(target, asked),
         "retrieval_mean_answer": retrieval(mean, asked),
@@ -179,6 +185,8 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
         removed = in_chunks(model, lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
         found[f"{name}_in"] = _difference(removed, bare, worn)
         found[f"{name}_out"] = _difference(removed, bare, ~worn)
+    kept = in_chunks(model, lambda x: edits.remove(model, x).image, asked.bare())
+    found["remove_nothing_changed"] = float((kept - bare).abs().mean())
     found["remove_in_identity"] = _difference(source.image, bare, worn)
 
     swapped = asked.swapped()
@@ -191,24 +199,20 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
 
 
 @torch.no_grad()
-def measure_masks(model: Transfer, asked: Questions, learned: Questions) -> dict[str, float]:
-    """How well content is found, at the threshold that is best on other pictures.
-
-    Args:
-        model: ready to use.
-        asked: pictures that are judged.
-        learned: pictures that the threshold is chosen on.
-    """
-    known, drawn = learned.source(), asked.source()
-    masks = in_chunks(model, lambda x: edits.segment(model, x), known.image)
-    best = max(THRESHOLDS, key=lambda cut: overlap(masks > cut, known.glasses > COVERED))
+def measure_masks(model: Transfer, asked: Questions, threshold: float) -> dict[str, float]:
+    """How well content is found, from some value of the mask on, beside taking everything for content."""
+    drawn = asked.source()
     masks = in_chunks(model, lambda x: edits.segment(model, x), drawn.image)
     truth = drawn.glasses > COVERED
-    return {
-        "mask_iou": overlap(masks > best, truth),
-        "mask_iou_of_all": overlap(torch.ones_like(truth), truth),
-        "mask_threshold": best,
-    }
+    return {"mask_iou": overlap(masks > threshold, truth), "mask_iou_of_all": overlap(torch.ones_like(truth), truth)}
+
+
+@torch.no_grad()
+def best_threshold(model: Transfer, known: Questions) -> float:
+    """The threshold of masks that finds content best where it is known; no method can know it."""
+    drawn = known.source()
+    masks = in_chunks(model, lambda x: edits.segment(model, x), drawn.image)
+    return max(THRESHOLDS, key=lambda cut: overlap(masks > cut, drawn.glasses > COVERED))
 
 
 def retrieval(given: Tensor, asked: Questions) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.media import image
@@ -108,21 +108,6 @@ def batch(pictures: Side, settings: Fit, *, seed: int, side: int, step: int) -> 
     taken = pictures.learned[which[:, None, None], rows[:, :, None], columns.clamp(0, size - 1)[:, None, :]]
     light = 2 * settings.light * (2 * u[:, 3].view(-1, 1, 1, 1) - 1)
     return (as_images(taken) + light).clamp(-1, 1)
-
-
-def apart(x: Tensor, y: Tensor, far: float, chance: Generator) -> tuple[Tensor, Tensor]:
-    """Pictures (N, 3, S, S), each moved and made larger or smaller at random by at most `far` of their side."""
-    if not far:
-        return x, y
-    found = []
-    for pictures in (x, y):
-        u = 2 * torch.rand(len(pictures), 3, generator=chance) - 1
-        theta = torch.zeros(len(pictures), 2, 3)
-        theta[:, 0, 0] = theta[:, 1, 1] = 1 + far * u[:, 0]
-        theta[:, :, 2] = 2 * far * u[:, 1:]
-        grid = F.affine_grid(theta.to(pictures.device), list(pictures.shape), align_corners=False)
-        found.append(F.grid_sample(pictures, grid, padding_mode="border", align_corners=False))
-    return found[0], found[1]
 
 
 @lru_cache(maxsize=8)

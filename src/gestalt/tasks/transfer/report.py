@@ -41,10 +41,12 @@ def drawn(method: str, settings: Test, *, seed: int, device: torch.device, run: 
     content, plain = exact.sides(settings.pictures, size, seed=seed, two=two)
     fitted: Fit = SETTINGS[method](size=size, steps=settings.steps)
     trained = model.make(content, plain, fitted, seed=seed, device=device, run=run)
-    asked, learned = (exact.exam(settings.pairs, size, seed=seed, part=part, two=two) for part in (1, 2))
-    found = exact.measure(trained.net, asked) | exact.measure_masks(trained.net, asked, learned)
-    worn = asked.source().image.to(device)
-    found |= rates(trained.net, content, plain, worn, asked.target().to(device), settings, seed=seed, run=run)
+    asked, others = (exact.exam(settings.pairs, size, seed=seed, part=part, two=two) for part in (1, 2))
+    found = exact.measure(trained.net, asked) | exact.measure_masks(trained.net, asked, trained.threshold)
+    best = exact.best_threshold(trained.net, others)
+    found["mask_iou_best"] = exact.measure_masks(trained.net, asked, best)["mask_iou"]
+    x, y = (some.to(device) for some in (asked.source().image, asked.target()))
+    found |= rates(trained.net, content, plain, x, y, settings, two=two, seed=seed, run=run)
     keep(found, run=run)
 
 
@@ -67,7 +69,8 @@ def held_out(
         in_chunks(trained.net, lambda *some, n=n: trained.net.rebuilt(*some)[n], x[:count], y[:count]) for n in (0, 1)
     )
     found = {"rebuilt_content": _apart(again_x, x[:count]), "rebuilt_plain": _apart(again_y, y[:count])}
-    found |= rates(trained.net, content, plain, x, y, settings, seed=seed, run=run)
+    two = trained.net.contents > 1
+    found |= rates(trained.net, content, plain, x, y, settings, two=two, seed=seed, run=run)
     found |= exact.leaks(trained.net, x[:count], y[:count])
     run.image(
         "grid.png",
@@ -88,6 +91,7 @@ def rates(
     y: Tensor,
     settings: Test,
     *,
+    two: bool,
     seed: int,
     run: NullRun,
 ) -> dict[str, float]:
@@ -98,29 +102,34 @@ def rates(
         content, plain: both sides; the classifier learns from what the method learned from.
         x, y: (N, 3, S, S) and (M, 3, S, S) pictures of both sides that nothing was learned from.
         settings: of measuring.
+        two: whether both sides have content, so that pictures without any are of neither.
         seed: of the classifier.
         run: takes its loop.
 
     Returns:
-        Shares: of added and removed content, of translations to the second side where the method knows its content,
-        and of real pictures (`classifier_accuracy`) and of those left as they are (`..._identity`). With features, KID
-        and FID of the results to real pictures of their side, beside those of pictures left as they are.
+        Shares: of added content, of removed content where that leads to the other side, of translations to the second
+        side where the method knows its content, and of real pictures (`classifier_accuracy`) and of those left as they
+        are (`..._identity`). How far results with one guide are from those with the next (`guide_heeded`; 0 where the
+        guide plays no part), beside how far they are from what was edited (`added_changed`). With features, KID and
+        FID of the results to real pictures of their side, beside those of pictures left as they are.
     """
     known = [as_images(side.learned[:LEARNED].to(x.device)) for side in (content, plain)]
     judge = fit_attribute(known[0], known[1], steps=settings.judge, seed=seed, run=run)
     count = min(len(x), len(y))
     x, y = x[:count], y[:count]
-    given = in_chunks(net, lambda t, g: edits.add(net, t, g).image, y, x.roll(1, 0))
+    given, by_others = (in_chunks(net, lambda t, g: edits.add(net, t, g).image, y, x.roll(n, 0)) for n in (1, 2))
     bare = in_chunks(net, lambda some: edits.remove(net, some).image, x)
     found = {
         "classifier_accuracy": accuracy(judge, x, y),
         "added_called_content": _share(judge.probability(given) > 0.5),
         "added_called_content_identity": _share(judge.probability(y) > 0.5),
-        "removed_called_plain": _share(judge.probability(bare) <= 0.5),
-        "removed_called_plain_identity": _share(judge.probability(x) <= 0.5),
         "added_changed": _apart(given, y),
+        "guide_heeded": _apart(given, by_others),
         "removed_changed": _apart(bare, x),
     }
+    if not two:
+        found["removed_called_plain"] = _share(judge.probability(bare) <= 0.5)
+        found["removed_called_plain_identity"] = _share(judge.probability(x) <= 0.5)
     if net.contents > 1:
         back = in_chunks(net, lambda t, g: edits.add(net, t, g, side=edits.PLAIN).image, x, y.roll(1, 0))
         found["translated_called_plain"] = _share(judge.probability(back) <= 0.5)
