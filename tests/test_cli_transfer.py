@@ -232,7 +232,11 @@ def test_a_run_is_measured_on_what_it_held_out(method: str, fitted: dict[str, Pa
     assert {"rebuilt_content", "classifier_accuracy", "added_called_content", "removed_called_plain"} <= set(found)
     assert all(value == value for value in found.values())
     assert names(Path("run")) == ["grid.png", "removed.png"]
-    assert json.loads(Path("run/run.json").read_text())["parent"] == str(fitted[method])
+    made = json.loads(Path("run/run.json").read_text())
+    assert made["parent"] == str(fitted[method])
+    assert made["engine"] == method
+    argv = ("transfer", "test", fitted[method], "--method", method, *QUIET, "--out", "run", "--overwrite")
+    assert answer(*argv)[::2] == (0, "")
 
 
 def test_without_a_run_a_method_is_fitted_on_drawn_faces() -> None:

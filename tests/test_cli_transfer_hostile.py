@@ -324,6 +324,24 @@ def test_a_test_takes_the_folders_that_were_learned_from(given: Path) -> None:
     assert not Path("run").exists()
 
 
+@pytest.mark.parametrize(
+    ("method", "flags", "says"),
+    [
+        ("mask", ("--method", "disentangle"), "was fitted with --method mask, and --method disentangle was asked for"),
+        ("intersection", ("--method=mask",), "was fitted with --method intersection, and --method mask was asked for"),
+        ("mask", ("--size", "64"), "--size can be asked for only where faces are drawn"),
+        ("mask", ("--two-sided", "--steps", "9"), "--steps and --two-sided can be asked for only where faces"),
+        ("mask", ("--pictures", "99"), "--pictures can be asked for only where faces are drawn"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_test_of_a_run_is_refused_what_is_not_for_it(
+    method: str, flags: tuple[str, ...], says: str, fitted: dict[str, Path]
+) -> None:
+    assert_refused(["transfer", "test", fitted[method], *flags, *QUIET, "--out", "run"], says, "leave")
+    assert not Path("run").exists()
+
+
 @pytest.mark.parametrize("changed", ["held out gone", "more come", "learned from gone"])
 def test_a_test_asks_of_nothing_but_what_the_fit_held_out(
     changed: str, given: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
     from gestalt.tasks.transfer.pictures import Side
+
+DRAWN = ("size", "steps", "pictures", "two_sided")
+"""Settings of a test that say what faces to draw, and how to fit on them."""
 
 _RunFolder = Annotated[Path, tyro.conf.arg(metavar="RUN")]
 
@@ -200,24 +204,32 @@ def compose(job: Job) -> Run:
 
 def test(job: Job) -> Run:
     """Fit on drawn faces if there is no run, then measure, in a run."""
-    import torch
-
     from gestalt.tasks.transfer import report
 
     if job.settings.features:
         report.check_features(job.settings.features)
-    if job.inputs.run is None:
-        with job.start() as run:
-            report.drawn(
-                job.options.engine, job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run
-            )
-        return run
+    return _test_on_drawn(job) if job.inputs.run is None else _test_of_run(job)
+
+
+def _test_on_drawn(job: Job) -> Run:
+    import torch
+
+    from gestalt.tasks.transfer import report
+
+    with job.start() as run:
+        device = torch.device(run.plan.device)
+        report.drawn(job.options.engine, job.settings, seed=run.plan.seed, device=device, run=run)
+    return run
+
+
+def _test_of_run(job: Job) -> Run:
     from gestalt.run import record
-    from gestalt.tasks.transfer import folders, model
+    from gestalt.tasks.transfer import folders, model, report
 
     given = record.finished(
         job.inputs.run, ("transfer fit",), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
     )
+    job = _as_fitted(job, given["engine"])
     roots = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
     size = model.load(job.inputs.run, "cpu").settings.size
     found, content, plain = sides_again(folders.listed(job.inputs.run, roots), size)
@@ -230,6 +242,30 @@ def test(job: Job) -> Run:
         report.held_out(trained, content.side, plain.side, job.settings, seed=run.plan.seed, run=run)
     run.exit_code = SKIPPED if skipped else 0
     return run
+
+
+def _as_fitted(job: Job, method: str) -> Job:
+    """The test of a run, with the method that the run has.
+
+    Raises:
+        ValueError: another method was asked for, or something that concerns drawn faces alone.
+    """
+    from gestalt import recipes
+
+    named_it = any(word.partition("=")[0] == "--engine" for word in job.argv)
+    if named_it and job.options.engine != method:
+        raise ValueError(
+            f"{job.inputs.run} was fitted with --method {method}, and --method {job.options.engine} was asked for: "
+            "leave it out"
+        )
+    usual = recipes.transfer_test(job.options.preset)
+    flags = [f"--{name.replace('_', '-')}" for name in DRAWN if getattr(job.settings, name) != getattr(usual, name)]
+    if flags:
+        raise ValueError(
+            f"{' and '.join(flags)} can be asked for only where faces are drawn, and {job.inputs.run} is tested on its "
+            "own pictures: leave that out"
+        )
+    return dataclasses.replace(job, options=dataclasses.replace(job.options, engine=method))
 
 
 def take(side: Files, size: int) -> Taken:
