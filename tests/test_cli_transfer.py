@@ -245,6 +245,8 @@ def test_without_a_run_a_method_is_fitted_on_drawn_faces() -> None:
     found = table("run")
     assert {"in", "in_identity", "retrieval", "mask_iou", "translated_called_plain"} <= set(found)
     assert json.loads(Path("run/metrics.json").read_text())["in"] == pytest.approx(found["in"], abs=1e-4)
+    face = drawn(Path("faces"), 1, worn=True, seed=1) / "0.png"
+    assert answer("transfer", "grid", "run", face, face, "--side", "plain", *QUIET, "--out", "grid")[::2] == (0, "")
 
 
 def test_features_add_their_distances(given: Path) -> None:

@@ -296,12 +296,11 @@ def test_wrong_flags_of_edits(
 def test_runs_that_hold_no_method_are_refused(given: Path, folders: tuple[Path, Path], fitted: dict[str, Path]) -> None:
     picture = folders[0] / "0.png"
     assert answer("transfer", "remove", fitted["mask"], picture, *QUIET, "--out", given / "edited")[0] == 0
-    assert answer("transfer", "test", *QUIET, "--out", given / "tested")[0] == 0
+    assert answer("transfer", "test", fitted["mask"], *QUIET, "--out", given / "tested")[0] == 0
     shutil.copytree(fitted["mask"], given / "damaged")
     torn(given / "damaged/weights/model.safetensors")
     for run, says in (
-        (given / "edited", "made by 'transfer remove' and holds no trained method"),
-        (given / "tested", "made by 'transfer test' and holds no trained method"),
+        (given / "edited", "made by 'transfer remove' and holds no "),
         (given / "damaged", "is not a weight file of gestalt"),
         (folders[0], "is not a gestalt run"),
         (picture, "is a file; expected the folder of a gestalt run"),
@@ -310,6 +309,12 @@ def test_runs_that_hold_no_method_are_refused(given: Path, folders: tuple[Path, 
         for argv in (("remove", run, picture), ("add", run, picture, picture), ("test", run)):
             assert_refused(["transfer", *argv, *QUIET, "--out", "run"], says)
             assert not Path("run").exists()
+    for argv, says in (
+        (("remove", given / "tested", picture), f"{fitted['mask']} and holds no trained method itself: name that run"),
+        (("test", given / "tested"), "made by 'transfer test' and holds no pictures held out"),
+    ):
+        assert_refused(["transfer", *argv, *QUIET, "--out", "run"], says)
+        assert not Path("run").exists()
 
 
 def test_a_test_takes_the_folders_that_were_learned_from(given: Path) -> None:

@@ -50,7 +50,7 @@ class Guided:
     """Give pictures the content of others."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     target: Annotated[Path, tyro.conf.arg(metavar="TARGET")]
     """A picture that is to get it, or a folder of such."""
@@ -64,7 +64,7 @@ class Edited:
     """Take content away, or say where it is."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(required)")]
     """Pictures, or folders that are searched for them."""
@@ -75,7 +75,7 @@ class Way:
     """Go from one picture to another in steps."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     fixed: Annotated[Path, tyro.conf.arg(metavar="FIXED")]
     """The picture that stays: the target, or, with --of identity, the guide."""
@@ -227,7 +227,7 @@ def _test_of_run(job: Job) -> Run:
     from gestalt.tasks.transfer import folders, model, report
 
     given = record.finished(
-        job.inputs.run, ("transfer fit",), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
+        job.inputs.run, ("transfer fit",), lacks="pictures held out", expected="gestalt transfer fit WITH WITHOUT"
     )
     job = _as_fitted(job, given["engine"])
     roots = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
