@@ -331,18 +331,20 @@ def pictures(given: tuple[Path, ...]) -> list[Named]:
     """Every picture asked for, and what its results are called.
 
     Raises:
-        ValueError: a path does not exist, or a folder holds no picture.
+        ValueError: a path does not exist, a folder holds no picture, or none of them can be read.
     """
-    from gestalt.tasks.transfer.outcome import Named
+    from gestalt.tasks.transfer import outcome
 
-    return [Named(path, name.as_posix()) for path, name in named(given)]
+    found = [outcome.Named(path, name.as_posix()) for path, name in named(given)]
+    outcome.readable(found)
+    return found
 
 
 def _single(path: Path) -> Named:
     """The picture of a path.
 
     Raises:
-        ValueError: it does not exist, or is a folder.
+        ValueError: it does not exist, is a folder, or cannot be read.
     """
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder: name one picture in it")
