@@ -33,7 +33,11 @@ _RunFolder = Annotated[Path, tyro.conf.arg(metavar="RUN")]
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Learn from two folders, which are not paired, what the pictures of the first have and the others lack."""
+    """Learn from two folders, which are not paired, what the pictures of the first have and the others lack.
+
+    The mask method has loss weights for some content: --preset smile, facial-hair, womens-hair, mens-hair or handles,
+    and with paper- before these names all that was published for it.
+    """
 
     content: Annotated[Path, tyro.conf.arg(metavar="WITH")]
     """Pictures with the content, such as glasses; or one folder that holds with/ and without/, trainA/ and trainB/, or,
