@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from answers import answer, elsewhere, given, size_of, stopped_after
+from gestalt import recipes
 from gestalt.media import image
 from tasks.transfer import celeba_files
 from transfer_folders import QUIET, TINY, both, contents, drawn, measures, mixed, names
@@ -109,10 +111,30 @@ def test_loss_weights_and_presets_are_flags(given: Path) -> None:
     assert settings["weights"]["plain"] == 4
     assert settings["weights"]["cycle_common"] == 0.5
     assert answer("transfer", "remove", "run", folders[0], *QUIET, "--out", "removed")[0] == 0
-    argv = ("transfer", "fit", *folders, "--preset", "smile", "--dry-run")
+    argv = ("transfer", "fit", *folders, "--preset", "paper-smile", "--dry-run")
     code, out, _ = answer(*argv)
     assert code == 0
     assert json.loads(out)["settings"]["weights"]["cycle_separate"] == 0.0001
+
+
+@pytest.mark.parametrize("content", ["smile", "facial-hair", "womens-hair", "mens-hair", "handles"])
+def test_terms_on_codes_are_of_the_published_presets_alone(content: str) -> None:
+    """Our own have there and back in their place."""
+    ours, published = (recipes.transfer_mask(name) for name in (content, f"paper-{content}"))
+    assert ours.weights == dataclasses.replace(published.weights, cycle_common=0.0, cycle_separate=0.0)
+    assert published.weights.cycle_separate > 0
+    assert ours.returned == ours.carried > 0
+    assert published.returned == published.carried == 0
+
+
+def test_help_of_fit_names_presets_and_explains_flags_as_they_stand() -> None:
+    code, out, _ = answer("transfer", "fit", "--help")
+    text = " ".join(out.replace("\u2502", " ").split())
+    assert code == 0
+    assert "--preset smile, facial-hair, womens-hair, mens-hair or handles" in text
+    assert "--no-last-norm Whether the codes are normalised too" in text
+    text = " ".join(answer("transfer", "fit", "--method", "intersection", "--help")[1].replace("\u2502", " ").split())
+    assert "--no-spectral Whether the spectral norm of every layer is held at 1." in text
 
 
 # -- edits -------------------------------------------------------------------------------------------------
@@ -232,7 +254,11 @@ def test_a_run_is_measured_on_what_it_held_out(method: str, fitted: dict[str, Pa
     assert {"rebuilt_content", "classifier_accuracy", "added_called_content", "removed_called_plain"} <= set(found)
     assert all(value == value for value in found.values())
     assert names(Path("run")) == ["grid.png", "removed.png"]
-    assert json.loads(Path("run/run.json").read_text())["parent"] == str(fitted[method])
+    made = json.loads(Path("run/run.json").read_text())
+    assert made["parent"] == str(fitted[method])
+    assert made["engine"] == method
+    argv = ("transfer", "test", fitted[method], "--method", method, *QUIET, "--out", "run", "--overwrite")
+    assert answer(*argv)[::2] == (0, "")
 
 
 def test_without_a_run_a_method_is_fitted_on_drawn_faces() -> None:
@@ -241,6 +267,8 @@ def test_without_a_run_a_method_is_fitted_on_drawn_faces() -> None:
     found = table("run")
     assert {"in", "in_identity", "retrieval", "mask_iou", "translated_called_plain"} <= set(found)
     assert json.loads(Path("run/metrics.json").read_text())["in"] == pytest.approx(found["in"], abs=1e-4)
+    face = drawn(Path("faces"), 1, worn=True, seed=1) / "0.png"
+    assert answer("transfer", "grid", "run", face, face, "--side", "plain", *QUIET, "--out", "grid")[::2] == (0, "")
 
 
 def test_features_add_their_distances(given: Path) -> None:

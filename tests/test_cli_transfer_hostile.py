@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from answers import answer, as_nobody, assert_one_line, assert_refused, by_name, elsewhere, given, size_of
-from gestalt.tasks.transfer import codes, outcome
+from gestalt.tasks.transfer import codes, outcome, report
+from gestalt.tasks.transfer.pictures import read as read_pictures
 from media.conftest import open_folder
 from media.hostile import BAD, ODD_BUT_VALID, Case
 from transfer_folders import QUIET, TINY, both, contents, drawn, measures, names
@@ -39,6 +41,11 @@ def fitted(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     return {method: root / method for method in METHODS}
 
 
+def listed(run: str) -> dict[str, dict[str, list[str]]]:
+    """The names that a fit keeps of what it learned from and held out."""
+    return json.loads(Path(run, "outputs/pictures.json").read_text())
+
+
 def torn(path: Path) -> Path:
     """The first half of a picture file."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -58,7 +65,7 @@ def test_a_damaged_picture_is_named_and_the_others_learned_from(given: Path) -> 
     assert found["skipped"] == 1
     assert found["learned_content"] + found["learned_plain"] == 21
     assert json.loads(Path("run/run.json").read_text())["status"] == "done"
-    assert answer("transfer", "test", "run", *QUIET, "--out", "tested")[0] == 4
+    assert answer("transfer", "test", "run", *QUIET, "--out", "tested")[0] == 0
 
 
 def test_any_one_damaged_picture_is_no_hindrance(given: Path) -> None:
@@ -68,6 +75,20 @@ def test_any_one_damaged_picture_is_no_hindrance(given: Path) -> None:
         torn(folders[1] / f"{n}.png")
         assert answer("transfer", "fit", *folders, *QUIET, "--out", f"run{n}")[0] == 4
         assert measures(Path(f"run{n}"))["learned_plain"] == 1
+
+
+def test_what_is_said_first_counts_what_could_be_read(given: Path) -> None:
+    folders = both(given, 10)
+    assert answer("transfer", "fit", *folders, *QUIET, "--out", "whole")[0] == 0
+    (held_out,) = listed("whole")["content"]["held_out"]
+    torn(folders[0] / held_out)
+    torn(folders[1] / listed("whole")["plain"]["train"][0])
+    code, _, err = answer("transfer", "fit", *folders, *TINY, "--out", "run")
+    assert code == 4
+    now = listed("run")["content"]
+    assert "9 pictures with the content, 8 to learn from and 1 held out; 9 pictures without it, 8 to learn from" in err
+    assert f"that was to be held out can be read, so '{folders[0] / now['held_out'][0]}' alone is held out" in err
+    assert held_out not in now["train"] + now["held_out"]
 
 
 def test_folders_that_cannot_be_read_are_refused(given: Path) -> None:
@@ -170,10 +191,10 @@ def test_bad_pictures_are_refused(
 ) -> None:
     path = case.make(given)
     for argv in (("add", fitted["mask"], path, folders[0] / "0.png"), ("remove", fitted["disentangle"], path)):
-        code, out, err = answer("transfer", *argv, *QUIET, "--out", "run", "--overwrite")
+        code, out, err = answer("transfer", *argv, *QUIET, "--out", "run")
         assert (code, out) == (2, "")
         assert_one_line(err)
-        assert not names(Path("run"))
+        assert not Path("run").exists()
     assert capfd.readouterr() == ("", ""), "a library speaks to the terminal"
 
 
@@ -209,13 +230,12 @@ def test_what_is_no_picture_is_told(given: Path, folders: tuple[Path, Path], fit
     mask, face = fitted["mask"], bare / "0.png"
     for argv, says in (
         (("add", mask, text, worn / "0.png"), "notes.txt"),
-        (("add", mask, face, text), "notes.txt"),
+        (("swap", mask, face, text), "notes.txt"),
+        (("grid", mask, face, text), "notes.txt"),
+        (("remove", mask, text), "notes.txt"),
+        (("segment", mask, text), "notes.txt"),
         (("between", mask, face, worn / "0.png", text), "notes.txt"),
-    ):
-        assert_refused(["transfer", *argv, *QUIET, "--out", "run", "--overwrite"], says)
-        assert not names(Path("run"))
-    shutil.rmtree("run")
-    for argv, says in (
+        (("compose", fitted["intersection"], face, text, face), "notes.txt"),
         (("between", mask, bare, worn / "0.png", worn / "1.png"), "bare is a folder: name one picture in it"),
         (("between", mask, face, worn / "0.png", worn), "worn is a folder"),
         (("compose", fitted["intersection"], face, worn, face), "worn is a folder"),
@@ -275,12 +295,11 @@ def test_wrong_flags_of_edits(
 def test_runs_that_hold_no_method_are_refused(given: Path, folders: tuple[Path, Path], fitted: dict[str, Path]) -> None:
     picture = folders[0] / "0.png"
     assert answer("transfer", "remove", fitted["mask"], picture, *QUIET, "--out", given / "edited")[0] == 0
-    assert answer("transfer", "test", *QUIET, "--out", given / "tested")[0] == 0
+    assert answer("transfer", "test", fitted["mask"], *QUIET, "--out", given / "tested")[0] == 0
     shutil.copytree(fitted["mask"], given / "damaged")
     torn(given / "damaged/weights/model.safetensors")
     for run, says in (
-        (given / "edited", "made by 'transfer remove' and holds no trained method"),
-        (given / "tested", "made by 'transfer test' and holds no trained method"),
+        (given / "edited", "made by 'transfer remove' and holds no "),
         (given / "damaged", "is not a weight file of gestalt"),
         (folders[0], "is not a gestalt run"),
         (picture, "is a file; expected the folder of a gestalt run"),
@@ -289,6 +308,12 @@ def test_runs_that_hold_no_method_are_refused(given: Path, folders: tuple[Path, 
         for argv in (("remove", run, picture), ("add", run, picture, picture), ("test", run)):
             assert_refused(["transfer", *argv, *QUIET, "--out", "run"], says)
             assert not Path("run").exists()
+    for argv, says in (
+        (("remove", given / "tested", picture), f"{fitted['mask']} and holds no trained method itself: name that run"),
+        (("test", given / "tested"), "made by 'transfer test' and holds no pictures held out"),
+    ):
+        assert_refused(["transfer", *argv, *QUIET, "--out", "run"], says)
+        assert not Path("run").exists()
 
 
 def test_a_test_takes_the_folders_that_were_learned_from(given: Path) -> None:
@@ -301,6 +326,83 @@ def test_a_test_takes_the_folders_that_were_learned_from(given: Path) -> None:
     shutil.move(folders[1], given / "moved")
     assert_refused(argv, "bare", "does not exist")
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "flags", "says"),
+    [
+        ("mask", ("--method", "disentangle"), "was fitted with --method mask, and --method disentangle was asked for"),
+        ("intersection", ("--method=mask",), "was fitted with --method intersection, and --method mask was asked for"),
+        ("mask", ("--size", "64"), "--size can be asked for only where faces are drawn"),
+        ("mask", ("--two-sided", "--steps", "9"), "--steps and --two-sided can be asked for only where faces"),
+        ("mask", ("--pictures", "99"), "--pictures can be asked for only where faces are drawn"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_test_of_a_run_is_refused_what_is_not_for_it(
+    method: str, flags: tuple[str, ...], says: str, fitted: dict[str, Path]
+) -> None:
+    assert_refused(["transfer", "test", fitted[method], *flags, *QUIET, "--out", "run"], says, "leave")
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("changed", ["held out gone", "more come", "learned from gone"])
+def test_a_test_asks_of_nothing_but_what_the_fit_held_out(
+    changed: str, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were they split again, what was learned from would be taken for held out."""
+    folders = both(given, 10)
+    assert answer("transfer", "fit", *folders, "--aside", "0.2", *QUIET, "--out", "fit")[0] == 0
+    before, seen, gone = listed("fit"), [], ""
+    assert {len(part) for side in before.values() for part in side.values()} == {8, 2}
+    if changed == "more come":
+        for n in range(20):
+            shutil.copy(folders[0] / "0.png", folders[0] / f"more{n}.png")
+    else:
+        part = "held_out" if changed == "held out gone" else "train"
+        gone = before["content"][part].pop()
+        (folders[0] / gone).unlink()
+
+    def measured(_net: Any, *given: Any, **_more: Any) -> None:
+        seen.extend(given[:2])
+
+    monkeypatch.setattr(report, "held_out", measured)
+    code, _, err = answer("transfer", "test", "fit", *TINY, "--out", "run")
+    assert code == (0 if changed == "more come" else 4)
+    for side, folder, parts in zip(seen, folders, (before["content"], before["plain"]), strict=True):
+        for found, part in ((side.learned, "train"), (side.held_out, "held_out")):
+            assert torch.equal(found, read_pictures([folder / name for name in parts[part]], 32).pictures)
+    counts = [len(part) for part in before["content"].values()]
+    assert f"{sum(counts)} pictures with the content, {counts[0]} to learn from and {counts[1]} held out" in err
+    if gone:
+        assert any(line.startswith("left out: ") and gone in line for line in err.splitlines())
+
+
+@pytest.mark.parametrize(("part", "what"), [("held_out", "held out"), ("train", "learned from")])
+def test_a_test_without_what_was_held_out_or_learned_from_is_refused(part: str, what: str, given: Path) -> None:
+    folders = both(given, 3)
+    assert answer("transfer", "fit", *folders, *QUIET, "--out", "fit")[0] == 0
+    for n, name in enumerate(listed("fit")["plain"][part]):
+        if n:
+            torn(folders[1] / name)
+        else:
+            (folders[1] / name).unlink()
+    argv = ["transfer", "test", "fit", *QUIET, "--out", "run"]
+    assert_refused(argv, f"of the pictures that were {what} on one side none can be read any more", "bare")
+    assert not Path("run").exists()
+
+
+def test_a_listing_that_is_missing_or_damaged_is_told(folders: tuple[Path, Path]) -> None:
+    assert answer("transfer", "fit", *folders, *QUIET, "--out", "fit")[0] == 0
+    listing = Path("fit/outputs/pictures.json")
+    argv = ["transfer", "test", "fit", *QUIET, "--out", "run"]
+    for text in ("", "[]", "{}", '{"content": {"train": [1], "held_out": []}, "plain": {}}'):
+        listing.write_text(text)
+        assert_refused(argv, "pictures.json of fit is damaged")
+    listing.unlink()
+    assert_refused(argv, "fit does not say which pictures it held out", "fit again")
+    assert not Path("run").exists()
+    assert answer("transfer", "remove", "fit", folders[0] / "0.png", *QUIET, "--out", "removed")[0] == 0
 
 
 def test_the_same_place_twice(folders: tuple[Path, Path], fitted: dict[str, Path]) -> None:

@@ -411,7 +411,9 @@ def transfer_mask(preset: str) -> transfer.Mask:
     tiny   for tests: 32 px, four steps.
     paper  the published hyperparameters for glasses: 128 px, 22 M weights, 150,000 steps; a GPU is needed. For other
            content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
-    smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content.
+    smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content, but
+           without the cycle terms on codes, which stop the guide from being heeded: there and back, as in fast, stands
+           in their place (docs/adr/008). Those of paper-... have them.
 
     Raises:
         ValueError: no such preset.
@@ -430,7 +432,8 @@ def transfer_mask(preset: str) -> transfer.Mask:
     for name, given in weights.items():
         back = min(1.0, given.pasted / 5) * presets["fast"].returned  # as large beside the other weights as in fast
         hidden = confusion.get(name, presets["fast"].confusion)
-        presets[name] = transfer.Mask(weights=given, confusion=hidden, returned=back, carried=back)
+        uncycled = dataclasses.replace(given, cycle_common=0.0, cycle_separate=0.0)
+        presets[name] = transfer.Mask(weights=uncycled, confusion=hidden, returned=back, carried=back)
         lr = 5e-5 if name == "facial-hair" else paper.lr
         presets[f"paper-{name}"] = dataclasses.replace(
             paper, weights=given, confusion=confusion.get(name, 0.005), lr=lr

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
 
@@ -14,19 +15,29 @@ from gestalt.commands.exits import SKIPPED
 from gestalt.commands.inputs import named, told_apart
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
-    from gestalt.tasks.transfer.config import Fit
+    from gestalt.tasks.transfer.folders import Folders
+    from gestalt.tasks.transfer.folders import Side as Files
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
     from gestalt.tasks.transfer.pictures import Side
+
+DRAWN = ("size", "steps", "pictures", "two_sided")
+"""Settings of a test that say what faces to draw, and how to fit on them."""
 
 _RunFolder = Annotated[Path, tyro.conf.arg(metavar="RUN")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """Learn from two folders, which are not paired, what the pictures of the first have and the others lack."""
+    """Learn from two folders, which are not paired, what the pictures of the first have and the others lack.
+
+    The mask method has loss weights for some content: --preset smile, facial-hair, womens-hair, mens-hair or handles,
+    and with paper- before these names all that was published for it.
+    """
 
     content: Annotated[Path, tyro.conf.arg(metavar="WITH")]
     """Pictures with the content, such as glasses; or one folder that holds with/ and without/, trainA/ and trainB/, or,
@@ -43,7 +54,7 @@ class Guided:
     """Give pictures the content of others."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     target: Annotated[Path, tyro.conf.arg(metavar="TARGET")]
     """A picture that is to get it, or a folder of such."""
@@ -57,7 +68,7 @@ class Edited:
     """Take content away, or say where it is."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(required)")]
     """Pictures, or folders that are searched for them."""
@@ -68,7 +79,7 @@ class Way:
     """Go from one picture to another in steps."""
 
     run: _RunFolder
-    """Folder of a run of transfer fit."""
+    """Folder of a run of transfer fit, or of a test that fitted on drawn faces."""
 
     fixed: Annotated[Path, tyro.conf.arg(metavar="FIXED")]
     """The picture that stays: the target, or, with --of identity, the guide."""
@@ -104,21 +115,44 @@ class Tested:
     run: Annotated[
         tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]", help_behavior_hint="(optional)")
     ] = None
-    """Folder of a run of transfer fit; its folders must still be there."""
+    """Folder of a run of transfer fit; the pictures it was given must still be there."""
+
+
+class Taken(NamedTuple):
+    """What can be read of the pictures of one side.
+
+    files: those that can.
+    pictures: of these files, uint8 (N, S, S, 3).
+    skipped: a sentence on each of the others.
+    """
+
+    files: Files
+    pictures: Tensor
+    skipped: list[str]
+
+    @property
+    def side(self) -> Side:
+        """The pictures, those to learn from and those held out."""
+        from gestalt.tasks.transfer.pictures import Side
+
+        return Side(*self.pictures.split([len(paths) for paths in self.files]))
 
 
 def fit(job: Job) -> Run:
     """Read both folders, then learn from them in a run."""
     import torch
 
-    from gestalt.tasks.transfer import model
+    from gestalt.tasks.transfer import folders, model
 
-    content, plain, told, skipped = sides(job.inputs.content, job.inputs.plain, job.settings)
+    settings, given = job.settings, [path for path in (job.inputs.content, job.inputs.plain) if path]
+    found, content, plain = sides(folders.find(given, rule=settings.rule, aside=settings.aside), settings.size)
+    skipped = content.skipped + plain.skipped
     with job.start() as run:
-        run.say(told)
-        for reason in skipped:
-            run.say(f"left out: {reason}")
-        model.make(content, plain, job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run)
+        _say(found, skipped, run)
+        with run.file(folders.LISTING, "which pictures were learned from, and which held out") as path:
+            path.write_text(folders.as_listing(found, given), encoding="utf-8")
+        device = torch.device(run.plan.device)
+        model.make(content.side, plain.side, settings, seed=run.plan.seed, device=device, run=run)
         run.measure(skipped=len(skipped))
     run.exit_code = SKIPPED if skipped else 0
     return run
@@ -174,81 +208,147 @@ def compose(job: Job) -> Run:
 
 def test(job: Job) -> Run:
     """Fit on drawn faces if there is no run, then measure, in a run."""
-    import torch
-
     from gestalt.tasks.transfer import report
 
     if job.settings.features:
         report.check_features(job.settings.features)
-    if job.inputs.run is None:
-        with job.start() as run:
-            report.drawn(
-                job.options.engine, job.settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run
-            )
-        return run
+    return _test_on_drawn(job) if job.inputs.run is None else _test_of_run(job)
+
+
+def _test_on_drawn(job: Job) -> Run:
+    import torch
+
+    from gestalt.tasks.transfer import report
+
+    with job.start() as run:
+        device = torch.device(run.plan.device)
+        report.drawn(job.options.engine, job.settings, seed=run.plan.seed, device=device, run=run)
+    return run
+
+
+def _test_of_run(job: Job) -> Run:
     from gestalt.run import record
-    from gestalt.tasks.transfer import model
+    from gestalt.tasks.transfer import folders, model, report
 
     given = record.finished(
-        job.inputs.run, ("transfer fit",), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
+        job.inputs.run, ("transfer fit",), lacks="pictures held out", expected="gestalt transfer fit WITH WITHOUT"
     )
-    folders = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
-    trained = model.load(job.inputs.run, "cpu")
-    content, plain, told, skipped = sides(folders[0], (folders[1:] or [None])[0], trained.settings)
-    if job.settings.features and min(len(content.held_out), len(plain.held_out)) < 2:
+    job = _as_fitted(job, given["engine"])
+    roots = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
+    size = model.load(job.inputs.run, "cpu").settings.size
+    found, content, plain = sides_again(folders.listed(job.inputs.run, roots), size)
+    skipped = content.skipped + plain.skipped
+    if job.settings.features and min(len(one.files.held_out) for one in (content, plain)) < 2:
         raise ValueError("--features takes at least 2 pictures held out of each side: fit with more, or leave it out")
     with job.start() as run:
-        run.say(told)
-        for reason in skipped:
-            run.say(f"left out: {reason}")
+        _say(found, skipped, run)
         trained = model.load(job.inputs.run, run.plan.device)
-        report.held_out(trained, content, plain, job.settings, seed=run.plan.seed, run=run)
+        report.held_out(trained, content.side, plain.side, job.settings, seed=run.plan.seed, run=run)
     run.exit_code = SKIPPED if skipped else 0
     return run
 
 
-def sides(content: Path, plain: Path | None, settings: Fit) -> tuple[Side, Side, str, list[str]]:
-    """Both sides' pictures as bytes, a sentence on how they were found, and one on each that cannot be read.
+def _as_fitted(job: Job, method: str) -> Job:
+    """The test of a run, with the method that the run has.
 
     Raises:
-        ValueError: a folder is missing or of no known layout, or too few pictures on a side can be read.
+        ValueError: another method was asked for, or something that concerns drawn faces alone.
     """
+    from gestalt import recipes
+
+    named_it = any(word.partition("=")[0] == "--engine" for word in job.argv)
+    if named_it and job.options.engine != method:
+        raise ValueError(
+            f"{job.inputs.run} was fitted with --method {method}, and --method {job.options.engine} was asked for: "
+            "leave it out"
+        )
+    usual = recipes.transfer_test(job.options.preset)
+    flags = [f"--{name.replace('_', '-')}" for name in DRAWN if getattr(job.settings, name) != getattr(usual, name)]
+    if flags:
+        raise ValueError(
+            f"{' and '.join(flags)} can be asked for only where faces are drawn, and {job.inputs.run} is tested on its "
+            "own pictures: leave that out"
+        )
+    return dataclasses.replace(job, options=dataclasses.replace(job.options, engine=method))
+
+
+def take(side: Files, size: int) -> Taken:
+    """The pictures of one side as far as they can be read, as squares of a size."""
     from gestalt.tasks.transfer import folders, pictures
 
-    found = folders.find([content] if plain is None else [content, plain], rule=settings.rule, aside=settings.aside)
-    skipped: list[str] = []
-    read = []
+    read = pictures.read((*side.train, *side.held_out), size)
+    good = set(read.paths)
+    files = folders.Side(*(tuple(path for path in paths if path in good) for paths in side))
+    return Taken(files, read.pictures, read.refused)
+
+
+def sides(found: Folders, size: int) -> tuple[Folders, Taken, Taken]:
+    """What can be read of both sides, some to learn from and some held out of each.
+
+    Raises:
+        ValueError: too few pictures of a side can be read.
+    """
+    from gestalt.tasks.transfer import folders
+
+    taken, notes = [], list(found.notes)
     for side in (found.content, found.plain):
-        parts = [pictures.read(paths, settings.size) for paths in (side.train, side.held_out)]
-        refused = [sentence for _, sentences in parts for sentence in sentences]
-        learned, held_out = (some for some, _ in parts)
-        if len(learned) + len(held_out) < 2:
-            raise ValueError(f"too few pictures of one side can be read: {refused[0]}")
-        if not len(held_out):  # the only one was damaged
-            learned, held_out = learned[:-1], learned[-1:]
-        if not len(learned):
-            learned, held_out = held_out[:-1], held_out[-1:]
-        skipped += refused
-        read.append(pictures.Side(learned, held_out))
-    return read[0], read[1], found.found, skipped
+        one = take(side, size)
+        if len(one.pictures) < 2:
+            raise ValueError(f"too few pictures of one side can be read: {one.skipped[0]}")
+        files, moved = folders.refilled(one.files)
+        notes += [moved] if moved else []
+        taken.append(one._replace(files=files))
+    content, plain = taken
+    return found._replace(content=content.files, plain=plain.files, notes=tuple(notes)), content, plain
+
+
+def sides_again(found: Folders, size: int) -> tuple[Folders, Taken, Taken]:
+    """What can still be read of the pictures that a fit learned from and held out.
+
+    Raises:
+        ValueError: nothing of a side that was learned from, or held out, can be.
+    """
+    from gestalt.media.atomic import quoted
+
+    taken = []
+    for side in (found.content, found.plain):
+        one = take(side, size)
+        for left, before, what in zip(one.files, side, ("learned from", "held out"), strict=True):
+            if not left:
+                raise ValueError(
+                    f"of the pictures that were {what} on one side none can be read any more, as {quoted(before[0])}: "
+                    "put them back, or fit again"
+                )
+        taken.append(one)
+    content, plain = taken
+    return found._replace(content=content.files, plain=plain.files), content, plain
+
+
+def _say(found: Folders, skipped: list[str], run: Run) -> None:
+    """Tell what was found and what was left out."""
+    run.say(found.found)
+    for reason in skipped:
+        run.say(f"left out: {reason}")
 
 
 def pictures(given: tuple[Path, ...]) -> list[Named]:
     """Every picture asked for, and what its results are called.
 
     Raises:
-        ValueError: a path does not exist, or a folder holds no picture.
+        ValueError: a path does not exist, a folder holds no picture, or none of them can be read.
     """
-    from gestalt.tasks.transfer.outcome import Named
+    from gestalt.tasks.transfer import outcome
 
-    return [Named(path, name.as_posix()) for path, name in named(given)]
+    found = [outcome.Named(path, name.as_posix()) for path, name in named(given)]
+    outcome.readable(found)
+    return found
 
 
 def _single(path: Path) -> Named:
     """The picture of a path.
 
     Raises:
-        ValueError: it does not exist, or is a folder.
+        ValueError: it does not exist, is a folder, or cannot be read.
     """
     if os.path.isdir(path):
         raise ValueError(f"{path} is a folder: name one picture in it")

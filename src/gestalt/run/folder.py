@@ -294,12 +294,13 @@ class Run(NullRun):
             self._output(path)
             self._index.add({"kind": kind, "path": path, "caption": caption, "row": row, "col": col})
 
-    def save(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Write weights/`name`.safetensors."""
+    def save(self, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any] | None = None) -> None:
+        """Write weights/`name`.safetensors, with settings in the header: the run's, unless others are given."""
         if self._writes:
             from gestalt.run.checkpoint import write_weights
 
             config = {key: self._content[key] for key in record.CONFIG}
+            config["settings"] = config["settings"] if settings is None else settings
             write_weights(self.path / "weights" / f"{name}.safetensors", tensors, config)
 
     def measure(self, **values: float) -> None:

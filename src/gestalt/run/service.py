@@ -61,8 +61,8 @@ class NullRun:
             col: Its column there.
         """
 
-    def save(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Write weights/`name`.safetensors, with the run's settings in the header."""
+    def save(self, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any] | None = None) -> None:
+        """Write weights/`name`.safetensors, with settings in the header: the run's, unless others are given."""
 
     def measure(self, **values: float) -> None:
         """Note results that end up in metrics.json; a measure given again replaces the former."""

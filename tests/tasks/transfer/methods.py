@@ -62,7 +62,8 @@ class Noted(NullRun):
     def measure(self, **values: float) -> None:
         self.measures |= values
 
-    def save(self, name: str, tensors: Any) -> None:
+    def save(self, name: str, tensors: Any, settings: Any = None) -> None:
+        del settings
         self.saved[name] = {key: value.clone() for key, value in tensors.items()}
 
     def image(

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gestalt.tasks.transfer.folders import Folders, Side, find, set_aside
+from gestalt.tasks.transfer.folders import LISTING, Folders, Side, as_listing, find, listed, refilled, set_aside
 from tasks.transfer.celeba_files import write
 
 
@@ -96,6 +97,47 @@ def test_a_test_folder_of_one_side_is_enough(tmp_path):
     found = find([tmp_path])
     assert counts(found) == [4, 1, 9, 3]
     assert found.found.startswith("trainA/ and trainB/, held out in testB/: 5 pictures with")
+
+
+def test_what_was_found_is_listed_and_found_again_by_its_names(tmp_path):
+    odd = os.fsdecode(b"caf\xff\n\xc3\xa9.png")
+    pair(tmp_path / "two", 5, 6)
+    (tmp_path / "two/worn" / odd).touch()
+    for name, count in (("trainA", 4), ("trainB", 5), ("testA", 2), ("testB", 3)):
+        fill(tmp_path / "one" / name, count)
+    write(tmp_path / "celeba", rows(20))
+    for given, rule in (
+        ([tmp_path / "two/worn", tmp_path / "two/bare"], ""),
+        ([str(tmp_path / "one")], ""),
+        ([tmp_path / "celeba"], "glasses"),
+    ):
+        found = find(given, rule=rule)
+        run = tmp_path / f"run{rule}{len(given)}"
+        (run / "outputs").mkdir(parents=True)
+        (run / "outputs" / LISTING).write_text(as_listing(found, given), encoding="utf-8")
+        again = listed(run, given)
+        assert again[:2] == found[:2]
+        assert again.found.startswith(f"as {run} took them: {len(found.content.train) + len(found.content.held_out)} ")
+    (tmp_path / "two/worn" / odd).unlink()
+    fill(tmp_path / "two/bare", 9, start=6)
+    again = listed(tmp_path / "run2", [tmp_path / "two/worn", tmp_path / "two/bare"])
+    assert counts(again) == [5, 1, 5, 1]
+    shutil.rmtree(tmp_path / "two/bare")
+    with pytest.raises(ValueError, match=r"bare' does not exist"):
+        listed(tmp_path / "run2", [tmp_path / "two/worn", tmp_path / "two/bare"])
+
+
+def test_a_side_keeps_one_to_learn_from_and_one_held_out():
+    a, b, c = (Path(f"{name}.png") for name in "abc")
+    assert refilled(Side((a,), (b, c))) == (Side((a,), (b, c)), "")
+    assert refilled(Side((a, b, c), ())) == (
+        Side((a, b), (c,)),
+        "no picture of its side that was to be held out can be read, so 'c.png' alone is held out",
+    )
+    assert refilled(Side((), (a, b))) == (
+        Side((a,), (b,)),
+        "no picture of its side that was to be learned from can be read, so 'b.png' alone is held out",
+    )
 
 
 def rows(count: int = 60) -> dict[str, list[str]]:

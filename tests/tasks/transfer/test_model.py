@@ -9,6 +9,7 @@ import torch
 from skimage.filters import threshold_otsu
 
 from gestalt.ops.chance import seeded
+from gestalt.run.checkpoint import read_weights
 from gestalt.run.folder import Run
 from gestalt.run.record import Plan
 from gestalt.tasks.transfer import edits, model
@@ -51,6 +52,17 @@ def test_what_is_loaded_is_what_was_made(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_weights_tell_the_settings_of_their_method_and_not_of_the_test_that_made_it(name, runs, tmp_path):
+    _, header = read_weights(runs[name] / "weights/model.safetensors")
+    assert header["settings"] == json.loads((runs[name] / "run.json").read_text())["settings"]
+    with Run.create(tmp_path / "run", Plan(command="transfer test", engine=name, settings={"steps": 4})) as run:
+        first = make(*drawn_sides(), TINY[name], seed=3, device=CPU, run=run)
+    again = load(tmp_path / "run", "cpu")
+    assert again.settings == TINY[name]
+    assert same(again.net, first.net)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_equal_seeds_leave_equal_bytes(name, runs, tmp_path):
     made(tmp_path / "again", name)
     for file in ("weights/model.safetensors", "outputs/grid.png", "outputs/removed.png"):
@@ -79,7 +91,8 @@ def test_many_pictures_are_not_warned_of(monkeypatch):
     monkeypatch.setattr(model, "FEW", 6)
     run = Noted()
     make(*drawn_sides(), TINY["disentangle"], seed=3, device=CPU, run=run)
-    assert run.said == []
+    assert [one for one in run.said if "few" in one] == []
+    assert "rebuilt no better" in run.said[0]  # after four steps
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,11 +119,15 @@ def test_seeds_are_first_weights():
 
 
 def test_other_runs_are_refused(tmp_path):
-    made(tmp_path / "other", "mask", command="transfer test")
+    made(tmp_path / "other", "mask", command="transfer remove")
     with pytest.raises(
-        ValueError, match="made by 'transfer test' and holds no trained method; expected a run of: gest"
+        ValueError, match="made by 'transfer remove' and holds no trained method; expected a run of: gest"
     ):
         load(tmp_path / "other", "cpu")
+    with Run.create(tmp_path / "tested", Plan(command="transfer test", inputs={"run": str(tmp_path / "other")})):
+        pass
+    with pytest.raises(ValueError, match="other and holds no trained method itself: name that run"):
+        load(tmp_path / "tested", "cpu")
     with pytest.raises(ValueError, match="is not a gestalt run"):
         load(tmp_path, "cpu")
     Run.create(tmp_path / "begun", Plan(command="transfer fit", engine="mask"))

@@ -1,5 +1,6 @@
 """Edits of files: whole pictures in their own shape, untouched to the bit where a mask method says so."""
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,28 @@ def written(folder: Path, shapes: Sequence[tuple[int, int]] = SHAPES, seed: int 
 def model_size(height: int, width: int) -> tuple[int, int]:
     longest = max(height, width)
     return max(1, round(32 * height / longest)), max(1, round(32 * width / longest))
+
+
+@pytest.mark.parametrize("verb", ["add", "swap"])
+def test_of_guides_nothing_is_held_but_what_the_method_sees(verb, tmp_path, monkeypatch):
+    targets, guides = written(tmp_path, [(90, 60)] * 2), written(tmp_path, [(70, 80)] * 5, seed=1)
+    opened: list[weakref.ref[torch.Tensor]] = []
+    held: list[int] = []
+    read, edit = image.read, getattr(edits, verb)
+
+    def noted(path: Path) -> torch.Tensor:
+        whole = read(path)
+        opened.append(weakref.ref(whole))
+        return whole
+
+    def counted(*given: Any, **more: Any) -> Any:
+        held.append(sum(one() is not None for one in opened))
+        return edit(*given, **more)
+
+    monkeypatch.setattr(image, "read", noted)
+    monkeypatch.setattr(edits, verb, counted)
+    getattr(outcome, verb)(targets, guides, trained("mask"), Give(), run=NullRun())
+    assert held == [1] * 10
 
 
 @pytest.mark.parametrize("verb", ["add", "swap"])
@@ -199,7 +222,30 @@ def test_grids_show_no_more_than_asked(tmp_path):
         run = Noted()
         assert outcome.grid(targets, guides, trained("mask"), Grid(samples=samples), run=run) == []
         heights.append(run.images["grid.png"].shape[2])
+        told = [f"{samples} of 5 targets shown; --samples shows more"]
+        assert run.said == told + ["2 of 4 guides shown; --samples shows more"] * (samples == 2)
     assert heights[0] < 0.65 * heights[1]
+    run = Noted()
+    outcome.grid(targets, guides, trained("mask"), Grid(samples=5), run=run)
+    assert run.said == []
+
+
+def test_grids_show_as_many_as_asked_of_those_that_can_be_read(tmp_path):
+    targets, guides = written(tmp_path, [(32, 32)] * 6), written(tmp_path, [(32, 32)] * 3, seed=1)
+    run = Noted()
+    outcome.grid(targets[3:5], guides[2:], trained("mask"), Grid(samples=2), run=run)
+    wanted = run.images["grid.png"]
+    for one in (*targets[:3], *guides[:2]):
+        one.path.write_text("no picture")
+    run = Noted()
+    assert len(outcome.grid(targets, guides, trained("mask"), Grid(samples=2), run=run)) == 5
+    assert torch.equal(run.images["grid.png"], wanted)
+    assert [text for text in run.said if not text.startswith("left out: ")] == [
+        "2 of 6 targets shown; --samples shows more"
+    ]
+    run = Noted()
+    outcome.grid(targets[2:5], guides, trained("mask"), Grid(samples=2), run=run)
+    assert all(text.startswith("left out: ") for text in run.said), "there is no more to show"
 
 
 # -- what cannot be read -----------------------------------------------------------------------------------
@@ -240,6 +286,9 @@ def test_where_nothing_can_be_read_it_is_said(tmp_path):
     with pytest.raises(ValueError, match=r"1_0\.png"):
         outcome.between(good[0], bad[0], good[0], model, Between(), run=run)
     assert run.images == {}
+    with pytest.raises(ValueError, match=r"none of the 2 pictures can be read: .*1_0\.png"):
+        outcome.readable(bad)
+    outcome.readable([*bad, *good])
 
 
 def test_pasting_is_done_in_order():

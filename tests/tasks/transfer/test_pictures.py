@@ -91,19 +91,21 @@ def test_files_of_all_kinds_are_read_in_order_and_the_others_named(tmp_path: Pat
     Image.fromarray(np.dstack([grey] * 4)).save(tmp_path / "4.png")
     Image.fromarray(grey[:1].repeat(12, 1)).save(tmp_path / "5.png")
     paths = sorted(tmp_path.iterdir())
-    found, refused = read(paths, 32)
+    found, read_from, refused = read(paths, 32)
     assert found.shape == (5, 32, 32, 3)
     assert found.dtype == torch.uint8
     assert len(refused) == 1
     assert "2.png" in refused[0]
     good = [path for path in paths if path.name != "2.png"]
+    assert read_from == tuple(good)
     for one, path in zip(found, good, strict=True):
         assert torch.equal(one[None], as_bytes(squared(image.read(path), 32)))
     assert (found[0].int() - found[1].int()).abs().max() <= 1
-    nothing, refused = read([tmp_path / "2.png"], 32)
+    nothing, read_from, refused = read([tmp_path / "2.png"], 32)
     assert nothing.shape == (0, 32, 32, 3)
+    assert read_from == ()
     assert len(refused) == 1
-    assert read([], 32)[1] == []
+    assert read([], 32).refused == []
 
 
 # -- batches -----------------------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ class Fit:
     """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
 
     last_norm: bool = False
-    """Normalise the codes too, as published. Where every code is normalised by itself (disentangle, intersection), one
-    of zeros is then no ordinary point; the mask method normalises over a batch."""
+    """Whether the codes are normalised too, as published. Where every code is normalised by itself (disentangle,
+    intersection), one of zeros is then no ordinary point; the mask method normalises over a batch."""
 
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side."""
@@ -113,7 +113,7 @@ class Intersection(Fit):
     """Weight of each side's code being zero on the other."""
 
     spectral: bool = True
-    """Hold the spectral norm of every layer at 1."""
+    """Whether the spectral norm of every layer is held at 1."""
 
     @property
     def contents(self) -> int:

@@ -11,11 +11,15 @@ share is what comes first in the order of a hash of the file name, or of the per
 same on every machine, and one more picture moves at most one other across (of known persons, a few). All pictures of a
 known person are on the same side of that line, with the content and without.
 
+A fit lists both in its run, so that what it learned from is never taken for held out, whatever becomes of the folders.
+
 Nothing here looks into a picture. Standard library only.
 """
 
 import hashlib
 import itertools
+import json
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -28,6 +32,11 @@ from gestalt.tasks.transfer import celeba
 
 LAYOUTS = (("with", "without", "", ""), ("trainA", "trainB", "testA", "testB"))
 """Folders of a root: with the content, without it, and what is held out of each, where there may be such."""
+
+LISTING = "pictures.json"
+"""What a fit keeps in its outputs: which pictures it learned from, and which it held out."""
+
+_SIDES = ("content", "plain")
 
 
 class Side(NamedTuple):
@@ -44,8 +53,20 @@ class Folders(NamedTuple):
     """Pictures with the content; domain A where each has its own."""
     plain: Side
     """Pictures without it; domain B."""
-    found: str
-    """The layout and the numbers of pictures, in one sentence."""
+    layout: str
+    """Which it is, and by what pictures are held out."""
+    notes: tuple[str, ...] = ()
+    """What else there is to tell, each as a clause."""
+
+    @property
+    def found(self) -> str:
+        """The layout and the numbers of pictures, in one sentence."""
+        told = [
+            f"{len(side.train) + len(side.held_out)} pictures {name}, {len(side.train)} to learn from and "
+            f"{len(side.held_out)} held out"
+            for side, name in ((self.content, "with the content"), (self.plain, "without it"))
+        ]
+        return f"{self.layout}: {'; '.join([*told, *self.notes])}"
 
 
 def find(given: Sequence[AnyPath], *, rule: str = "", aside: float = 0.1) -> Folders:
@@ -133,6 +154,60 @@ def set_aside(sides: Sequence[dict[Path, str]], aside: float) -> list[Side]:
     ]
 
 
+def refilled(side: Side) -> tuple[Side, str]:
+    """A side of which files were left out, again with one picture to learn from and one held out at least.
+
+    Args:
+        side: of two pictures or more; all of them may be to learn from, or held out.
+
+    Returns:
+        The side; which picture had to move, as a clause, "" for none.
+    """
+    if all(side):
+        return side, ""
+    *train, last = (*side.train, *side.held_out)
+    meant = "held out" if side.train else "learned from"
+    told = f"no picture of its side that was to be {meant} can be read, so {quoted(last)} alone is held out"
+    return Side(tuple(train), (last,)), told
+
+
+def as_listing(found: Folders, given: Sequence[AnyPath]) -> str:
+    """The pictures of both sides as JSON, by their places in the folders given to `find`."""
+    roots = Path(os.fsdecode(given[0])), Path(os.fsdecode(given[-1]))
+    listed = {
+        name: {part: [path.relative_to(root).as_posix() for path in paths] for part, paths in side._asdict().items()}
+        for name, side, root in zip(_SIDES, (found.content, found.plain), roots, strict=True)
+    }
+    return json.dumps(listed, indent=1) + "\n"
+
+
+def listed(run: Path, given: Sequence[AnyPath]) -> Folders:
+    """The pictures that a fit listed in its outputs, whether or not they are still there.
+
+    Args:
+        run: of the fit.
+        given: the folders that it was given.
+
+    Raises:
+        ValueError: a folder is missing, or the listing is missing or damaged.
+    """
+    roots = [existing(path) for path in (given[0], given[-1])]
+    try:
+        names = json.loads((run / "outputs" / LISTING).read_text(encoding="utf-8"))
+        content, plain = (
+            Side(*(tuple(root / name for name in names[side][part]) for part in Side._fields))
+            for side, root in zip(_SIDES, roots, strict=True)
+        )
+    except FileNotFoundError:
+        raise ValueError(
+            f"{run} does not say which pictures it held out: outputs/{LISTING} is missing, as in runs of earlier "
+            "versions; fit again"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"outputs/{LISTING} of {run} is damaged: restore it, or fit again") from error
+    return Folders(content, plain, f"as {run} took them")
+
+
 def _of_folders(layout: str, folders: Sequence[Path], tests: Sequence[Path | None], aside: float) -> Folders:
     used = [folder for folder in (*folders, *tests) if folder]
     for one, other in itertools.combinations(used, 2):
@@ -155,7 +230,8 @@ def _of_folders(layout: str, folders: Sequence[Path], tests: Sequence[Path | Non
                 "the folder so that a share of the others is held out"
             )
     named = " and ".join(f"{test.name}/" for test in tests if test)
-    return _told(f"{layout}, held out in {named}" if named else layout, sides)
+    content, plain = sides
+    return Folders(content, plain, f"{layout}, held out in {named}" if named else layout)
 
 
 def _of_celeba(root: Path, rule: str, aside: float) -> Folders:
@@ -176,7 +252,8 @@ def _of_celeba(root: Path, rule: str, aside: float) -> Folders:
         sides = set_aside([{path: known.get(path.name, path.name) for path in paths} for paths in both], aside)
     if listing.missing:
         notes.append(f"{listing.missing} more {'are' if listing.missing > 1 else 'is'} listed and missing")
-    return _told(layout, sides, notes)
+    content, plain = sides
+    return Folders(content, plain, layout, tuple(notes))
 
 
 def _by_parts(root: Path, paths: Sequence[Path], parts: dict[str, str]) -> Side:
@@ -195,16 +272,6 @@ def _enough(where: str, count: int) -> None:
     if count < 2:
         what = "one picture only" if count else "no picture"
         raise ValueError(f"{where} {what}: expected at least 2, one to learn from and one to hold out; add some")
-
-
-def _told(layout: str, sides: Sequence[Side], notes: Sequence[str] = ()) -> Folders:
-    content, plain = sides
-    told = [
-        f"{len(side.train) + len(side.held_out)} pictures {name}, {len(side.train)} to learn from and "
-        f"{len(side.held_out)} held out"
-        for side, name in ((content, "with the content"), (plain, "without it"))
-    ]
-    return Folders(content, plain, f"{layout}: {'; '.join([*told, *notes])}")
 
 
 def _order(who: str) -> tuple[bytes, str]:

@@ -1,5 +1,6 @@
 """What `transfer fit` does, and what its runs leave: a trained method that other commands take up."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,11 +72,17 @@ def make(
     net.requires_grad_(False)
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
     threshold = between_classes(edits.segment(net, as_images(content.learned[:256].to(device))))
-    run.save("model", net.state_dict() | {"threshold": torch.tensor(threshold, dtype=torch.float64)})
+    kept = net.state_dict() | {"threshold": torch.tensor(threshold, dtype=torch.float64)}
+    run.save("model", kept, dataclasses.asdict(settings))
     again_x, again_y = net.rebuilt(x, y)
     rebuilt = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
     mean = [as_images(side.learned.float().mean(0, keepdim=True)).to(device) for side in (content, plain)]
     usual = float((x - mean[0]).abs().mean() + (y - mean[1]).abs().mean()) / 2
+    if rebuilt >= usual:
+        run.say(
+            f"warning: pictures held out are rebuilt no better ({rebuilt:.3f}) than by the mean picture ({usual:.3f}), "
+            "so nothing was learned: learn longer, or lower --lr"
+        )
     run.measure(
         held_out_rebuilt=rebuilt,
         held_out_mean_picture=usual,
@@ -127,14 +134,16 @@ def between_classes(masks: Tensor) -> float:
 
 
 def load(run: Path, device: torch.device | str) -> Model:
-    """Read a finished run.
+    """Read a finished run, of a fit or of a test that fitted on drawn faces.
 
     Raises:
-        ValueError: it is no run of `transfer fit`, or its files are missing, damaged or of another version.
+        ValueError: it is no such run, or its files are missing, damaged or of another version.
     """
     content = record.finished(
-        run, ("transfer fit",), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
+        run, ("transfer fit", "transfer test"), lacks="trained method", expected="gestalt transfer fit WITH WITHOUT"
     )
+    if fitted := content.get("inputs", {}).get("run"):
+        raise ValueError(f"{run} tested {fitted} and holds no trained method itself: name that run")
     saved, header = checkpoint.read_weights(run / "weights" / "model.safetensors", device)
     with checkpoint.fitting(run, header):
         settings = SETTINGS[content["engine"]](**header["settings"])

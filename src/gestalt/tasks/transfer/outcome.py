@@ -32,8 +32,19 @@ class Named(NamedTuple):
     name: str
 
 
+class Seen(NamedTuple):
+    """A picture that gives something to others.
+
+    square: (1, 3, S, S) as the method sees it.
+    name: of its results.
+    """
+
+    square: Tensor
+    name: str
+
+
 class Opened(NamedTuple):
-    """A picture.
+    """A picture that is edited.
 
     whole: (1, 3, H, W) as in the file.
     square: (1, 3, S, S) as the method sees it.
@@ -53,7 +64,7 @@ def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, setti
     """
     side = side_of(trained, settings.side)
 
-    def edit(target: Opened, guide: Opened) -> edits.Rendered:
+    def edit(target: Opened, guide: Seen) -> edits.Rendered:
         return edits.add(trained.net, target.square, guide.square, side=side)
 
     return _pairs(targets, guides, trained, edit, "{0} with the content of {1}", run=run)
@@ -69,7 +80,7 @@ def swap(
     """
     side = side_of(trained, settings.side)
 
-    def edit(picture: Opened, guide: Opened) -> edits.Rendered:
+    def edit(picture: Opened, guide: Seen) -> edits.Rendered:
         return edits.swap(trained.net, picture.square, guide.square, side=side)
 
     return _pairs(pictures, guides, trained, edit, "{0} with the content of {1} for its own", run=run)
@@ -130,10 +141,15 @@ def grid(targets: Sequence[Named], guides: Sequence[Named], trained: Model, sett
     """
     side = side_of(trained, settings.side)
     skipped: Skipped = []
-    top, left = (
-        torch.cat([one.square for one in _opened(some[: settings.samples], trained, skipped, run=run)])
-        for some in (targets, guides)
-    )
+    kinds: list[Tensor] = []
+    for some, kind in ((targets, "targets"), (guides, "guides")):
+        refused: Skipped = []
+        found = _seen(some, settings.samples, trained, refused, run=run)
+        if len(found) + len(refused) < len(some):
+            run.say(f"{len(found)} of {len(some)} {kind} shown; --samples shows more")
+        kinds.append(torch.cat([one.square for one in found]))
+        skipped += refused
+    top, left = kinds
     run.image("grid.png", model.grid(trained.net, top, left, side=side), "each target with each guide's content")
     return skipped
 
@@ -165,13 +181,13 @@ def _pairs(
     targets: Sequence[Named],
     guides: Sequence[Named],
     trained: Model,
-    edit: Callable[[Opened, Opened], edits.Rendered],
+    edit: Callable[[Opened, Seen], edits.Rendered],
     caption: str,
     *,
     run: NullRun,
 ) -> Skipped:
     skipped: Skipped = []
-    given = _opened(guides, trained, skipped, run=run)
+    given = _seen(guides, len(guides), trained, skipped, run=run)
 
     def every(target: Opened) -> None:
         for guide in given:
@@ -198,24 +214,31 @@ def _each(pictures: Sequence[Named], trained: Model, edit: Callable[[Opened], No
             continue
         edit(picture)
     if len(state["skipped"]) == len(pictures):
-        raise ValueError(f"none of the {len(pictures)} pictures can be read: {state['skipped'][0]}")
+        raise _none_of(pictures, state["skipped"])
     return state["skipped"]
 
 
-def _opened(pictures: Sequence[Named], trained: Model, skipped: Skipped, *, run: NullRun) -> list[Opened]:
-    """All pictures that can be read; the others are named."""
-    found: list[Opened] = []
-    refused: Skipped = []
+def _seen(pictures: Sequence[Named], most: int, trained: Model, skipped: Skipped, *, run: NullRun) -> list[Seen]:
+    """The first so many pictures that can be read; those before them that cannot are named."""
+    found: list[Seen] = []
     for named in pictures:
+        if len(found) == most:
+            break
         try:
-            found.append(_open(named, trained))
+            found.append(Seen(_open(named, trained).square, named.name))
         except ValueError as error:
-            refused.append(str(error))
+            skipped.append(str(error))
             run.say(f"left out: {error}")
     if not found:
-        raise ValueError(f"none of the {len(pictures)} pictures can be read: {refused[0]}")
-    skipped += refused
+        raise _none_of(pictures, skipped)
     return found
+
+
+def _none_of(pictures: Sequence[Named], skipped: Skipped) -> ValueError:
+    """What to say where no picture can be read, and why the first one cannot."""
+    return ValueError(
+        f"none of the {len(pictures)} pictures can be read: {skipped[0]}" if len(pictures) > 1 else skipped[0]
+    )
 
 
 def _open(named: Named, trained: Model) -> Opened:
@@ -235,6 +258,22 @@ def _whole(picture: Opened, done: edits.Rendered, trained: Model) -> Tensor:
         large = Painted(*(unsquared(one, height, width) for one in painted))
         whole = large._replace(mask=large.mask.clamp(0, 1)).on(whole)
     return whole.clamp(-1, 1)
+
+
+def readable(pictures: Sequence[Named]) -> None:
+    """See that there is a picture to work with; asked before there is a run.
+
+    Raises:
+        ValueError: none can be read.
+    """
+    skipped: Skipped = []
+    for named in pictures:
+        try:
+            image.read(named.path)
+            return
+        except ValueError as error:
+            skipped.append(str(error))
+    raise _none_of(pictures, skipped)
 
 
 def side_of(trained: Model, name: str) -> int:

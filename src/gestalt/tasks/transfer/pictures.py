@@ -30,12 +30,21 @@ class Side(NamedTuple):
     held_out: Tensor
 
 
-def read(paths: Sequence[Path], size: int) -> tuple[Tensor, list[str]]:
-    """Pictures as squares in bytes, some at a time, and a sentence on each that cannot be read.
+class Read(NamedTuple):
+    """Picture files, as far as they can be read.
 
-    Returns:
-        uint8 (N, S, S, 3); the sentences.
+    pictures: uint8 (N, S, S, 3).
+    paths: of these N files.
+    refused: a sentence on each of the others.
     """
+
+    pictures: Tensor
+    paths: tuple[Path, ...]
+    refused: list[str]
+
+
+def read(paths: Sequence[Path], size: int) -> Read:
+    """Pictures as squares in bytes, some at a time."""
 
     def one(path: Path) -> Tensor | str:
         try:
@@ -46,8 +55,11 @@ def read(paths: Sequence[Path], size: int) -> tuple[Tensor, list[str]]:
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = list(pool.map(one, paths))
     pictures = [picture for picture in found if isinstance(picture, Tensor)]
-    whole = torch.cat(pictures) if pictures else torch.empty(0, size, size, 3, dtype=torch.uint8)
-    return whole, [sentence for sentence in found if isinstance(sentence, str)]
+    return Read(
+        torch.cat(pictures) if pictures else torch.empty(0, size, size, 3, dtype=torch.uint8),
+        tuple(path for path, one in zip(paths, found, strict=True) if isinstance(one, Tensor)),
+        [sentence for sentence in found if isinstance(sentence, str)],
+    )
 
 
 def squared(picture: Tensor, size: int) -> Tensor:
