@@ -413,27 +413,28 @@ def transfer_mask(preset: str) -> transfer.Mask:
            content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
     smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content, but
            without the cycle terms on codes, which stop the guide from being heeded: there and back, as in fast, stands
-           in their place (docs/adr/008). Those of paper-... have them.
+           in their place (docs/adr/008), and masks are asked to be small. Those of paper-... are as published.
 
     Raises:
         ValueError: no such preset.
     """
     weights = {
-        "smile": transfer.Weights(again=1, nothing=1, cycle_separate=0.0001),
-        "facial-hair": transfer.Weights(again=1, nothing=1, cycle_common=1, cycle_separate=1, pasted=5),
-        "womens-hair": transfer.Weights(again=0.1, nothing=0.1, cycle_separate=0.04, pasted=1, plain=1),
-        "mens-hair": transfer.Weights(again=0.5, nothing=0.5, cycle_separate=0.5, pasted=5),
-        "handles": transfer.Weights(again=0.5, nothing=0.5, cycle_separate=2.5, pasted=5, plain=7),
+        "smile": transfer.Weights(small=0, again=1, nothing=1, cycle_separate=0.0001),
+        "facial-hair": transfer.Weights(small=0, again=1, nothing=1, cycle_common=1, cycle_separate=1, pasted=5),
+        "womens-hair": transfer.Weights(small=0, again=0.1, nothing=0.1, cycle_separate=0.04, pasted=1, plain=1),
+        "mens-hair": transfer.Weights(small=0, again=0.5, nothing=0.5, cycle_separate=0.5, pasted=5),
+        "handles": transfer.Weights(small=0, again=0.5, nothing=0.5, cycle_separate=2.5, pasted=5, plain=7),
     }
     confusion = {"womens-hair": 1.0, "mens-hair": 1.0, "handles": 0.1}
-    published = transfer.Weights(cycle_separate=0.001)
+    published = transfer.Weights(small=0, cycle_separate=0.001)
     paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005, weights=published)
     presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
     for name, given in weights.items():
-        back = min(1.0, given.pasted / 5) * presets["fast"].returned  # as large beside the other weights as in fast
+        part = min(1.0, given.pasted / 5)  # what is not published is as large beside the other weights as in fast
+        back, small = part * presets["fast"].returned, part * presets["fast"].weights.small
         hidden = confusion.get(name, presets["fast"].confusion)
-        uncycled = dataclasses.replace(given, cycle_common=0.0, cycle_separate=0.0)
-        presets[name] = transfer.Mask(weights=uncycled, confusion=hidden, returned=back, carried=back)
+        ours = dataclasses.replace(given, small=small, cycle_common=0.0, cycle_separate=0.0)
+        presets[name] = transfer.Mask(weights=ours, confusion=hidden, returned=back, carried=back)
         lr = 5e-5 if name == "facial-hair" else paper.lr
         presets[f"paper-{name}"] = dataclasses.replace(
             paper, weights=given, confusion=confusion.get(name, 0.005), lr=lr
@@ -493,6 +494,7 @@ _PAPER: dict[str, Any] = {
     "average": 0.0,
     "last_norm": True,
     "shift": 0.0,
+    "apart": 0.0,
     "light": 0.0,
     "patience": 0,
 }

@@ -16,7 +16,7 @@ from gestalt.tasks.transfer import codes, config
 from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, there_and_back, told
 from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
 from gestalt.tasks.transfer.model import SETTINGS, fresh
-from gestalt.tasks.transfer.pictures import as_images, batch
+from gestalt.tasks.transfer.pictures import as_images, batch, displaced
 from tasks.transfer.methods import CPU, PAPER, TINY, Noted, drawn_sides, pictures, same, small
 
 NAMES = list(TINY)
@@ -277,7 +277,9 @@ def test_intersection_asks_what_its_formula_says():
 
 @pytest.mark.parametrize(("common", "separate"), [(0.0, 0.0), (0.0, 0.01), (2.0, 0.0), (1.5, 3.0)])
 def test_mask_asks_what_its_formula_says(common, separate):
-    weights = Weights(pasted=7, plain=5, again=0.6, nothing=0.8, cycle_common=common, cycle_separate=separate)
+    weights = Weights(
+        pasted=7, plain=5, again=0.6, nothing=0.8, small=0.3, cycle_common=common, cycle_separate=separate
+    )
     model = stirred("mask", weights=weights)
     seen = doubled(model)
     x, y = seen.x, seen.y
@@ -285,9 +287,12 @@ def test_mask_asks_what_its_formula_says(common, separate):
     def plain(c: Tensor) -> Tensor:
         return decoded(model.plain, c, 0.2).tanh()
 
-    def on(c: Tensor, s: Tensor, base: Tensor) -> Tensor:
+    def painted(c: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         out = decoded(model.content, torch.cat([c, s], 1), 0.2)
-        m, z = out[:, :1].sigmoid(), out[:, 1:].tanh()
+        return out[:, :1].sigmoid(), out[:, 1:].tanh()
+
+    def on(c: Tensor, s: Tensor, base: Tensor) -> Tensor:
+        m, z = painted(c, s)
         return m * z + (1 - m) * base
 
     s = seen.contents[0]
@@ -297,6 +302,7 @@ def test_mask_asks_what_its_formula_says(common, separate):
         "plain": (5, absolute(plain(seen.common_y), y)),
         "again": (0.6, absolute(on(seen.common_x, s, x), x)),
         "nothing": (0.8, absolute(on(seen.common_y, torch.zeros_like(s), y), y)),
+        "small": (0.3, (painted(seen.common_x, s)[0].mean() + painted(seen.common_y, 0 * s)[0].mean()) / 2),
     }
     if common:
         expected["cycle_common"] = (common, squared(encoded(model.common, moved), seen.common_y))
@@ -313,9 +319,12 @@ def test_what_is_given_comes_back_as_the_formula_says():
     seen = doubled(model)
     s = seen.contents[0]
     given = model.render(seen.common_y, s, base=seen.y).image
-    found = there_and_back(model, seen, dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4))
+    found = there_and_back(
+        model, seen, dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4, apart=0.1), seeded(4)
+    )
     returned = absolute(model.plain(model.common(given)).tanh(), seen.y)
-    carried = absolute(model.render(seen.common_x, model.separate[0](given)).image, seen.x)
+    again = displaced(given, 0.1, seeded(4))
+    carried = absolute(model.render(seen.common_x, model.separate[0](again)).image, seen.x)
     assert list(found) == ["returned", "carried"]
     assert (found["returned"][0], found["carried"][0]) == (0.7, 0.4)
     torch.testing.assert_close(found["returned"][1], returned)
@@ -335,14 +344,19 @@ def test_two_kinds_of_content_come_back_both_ways():
     returned = (absolute(again_y, seen.y) + absolute(again_x, seen.x)) / 2
     carried_x = absolute(model.render(seen.common_x, first(with_first)).image, seen.x)
     carried_y = absolute(model.render(seen.common_y, None, second(with_second)).image, seen.y)
-    found = there_and_back(model, seen, TINY["intersection"])
+    found = there_and_back(model, seen, TINY["intersection"], seeded(4))
     torch.testing.assert_close(found["returned"][1], returned)
     torch.testing.assert_close(found["carried"][1], (carried_x + carried_y) / 2)
 
 
 def test_nothing_goes_there_and_back_unasked():
     model = stirred("disentangle")
-    assert there_and_back(model, doubled(model), dataclasses.replace(TINY["disentangle"], returned=0, carried=0)) == {}
+    assert (
+        there_and_back(
+            model, doubled(model), dataclasses.replace(TINY["disentangle"], returned=0, carried=0), seeded(4)
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -476,7 +490,7 @@ def learned(settings: Fit, seed: int) -> Transfer:
     networks = [w for key, w in model.named_parameters() if not key.startswith("critic")]
     moments = {id(w): [torch.zeros_like(w), torch.zeros_like(w)] for w in model.parameters()}
 
-    def moved(weights: list[Any], loss: Tensor, step: int) -> None:
+    def step_of(weights: list[Any], loss: Tensor, step: int) -> None:
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         gradients = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients, strict=True)]
         norm = float(torch.cat([g.flatten() for g in gradients]).norm())
@@ -492,13 +506,15 @@ def learned(settings: Fit, seed: int) -> Transfer:
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
-        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
+        chance = seeded(seed, step, 2)
+        moved = [displaced(own, settings.apart, chance) for own in (x, y)[: settings.contents]]
+        contents = tuple(read(own) for read, own in zip(model.separate, moved, strict=True))
         seen = Seen(x, y, common_x, common_y, contents)
         loss = sum(weight * value for weight, value in model.terms(seen).values())
-        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings).values())
+        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, chance).values())
         hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
-        moved(networks, loss + hidden * confused(model, common_x, common_y), step)
-        moved(list(model.critic.parameters()), told(model, common_x, common_y), step)
+        step_of(networks, loss + hidden * confused(model, common_x, common_y), step)
+        step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)
         keep = min(settings.average, (step + 1) / (step + 10))
         for key, value in model.state_dict().items():
             before = mean.state_dict()[key]
@@ -521,6 +537,29 @@ def test_the_loop_is_what_it_says_step_by_step(name, monkeypatch):
         torch.testing.assert_close(found[key], value, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_content_is_read_from_moved_pictures_and_the_rest_from_pictures_as_they_are(name, monkeypatch):
+    taken: list[tuple[Seen, list[Tensor]]] = []
+    cls = type(fresh(TINY[name], 2))
+    original = cls.terms
+
+    def terms(model: Transfer, seen: Seen) -> Any:
+        chance = seeded(2, len(taken), 2)
+        with torch.no_grad():  # statistics of a batch count in training: the same batch gives the same codes
+            common = model.common(torch.cat([seen.x, seen.y])).chunk(2)
+            sides = zip(model.separate, (seen.x, seen.y), strict=False)
+            read = [one(displaced(own, 0.1, chance)) for one, own in sides]
+        taken.append((seen, [*common, *read]))
+        return original(model, seen)
+
+    monkeypatch.setattr(cls, "terms", terms)
+    fitted(name, steps=2, apart=0.1, spectral=False) if name == "intersection" else fitted(name, steps=2, apart=0.1)
+    assert len(taken) == 2
+    for seen, again in taken:
+        for one, other in zip((seen.common_x, seen.common_y, *seen.contents), again, strict=True):
+            torch.testing.assert_close(one, other)
+
+
 def test_what_is_given_and_comes_back_is_logged():
     for name in NAMES:
         run = Noted()
@@ -531,8 +570,8 @@ def test_what_is_given_and_comes_back_is_logged():
 def test_training_that_diverges_is_stopped_and_told(monkeypatch):
     original = codes.there_and_back
 
-    def broken(model: Transfer, seen: Seen, settings: Fit) -> Any:
-        return {name: (weight, value * math.nan) for name, (weight, value) in original(model, seen, settings).items()}
+    def broken(*given: Any) -> Any:
+        return {name: (weight, value * math.nan) for name, (weight, value) in original(*given).items()}
 
     monkeypatch.setattr(codes, "there_and_back", broken)
     with pytest.raises(ValueError, match="training diverged: returned is nan after 0 steps; lower --lr"):

@@ -10,7 +10,12 @@ content, which gives a picture z and a mask m and pastes them on a base b: M(c, 
     cycle_common    (E(t) - E(y))^2, t = M(E(y), S(x); y) the transfer
     cycle_separate  (S(t) - S(x))^2
 
-and confusion as in `codes`. Nothing asks for a small mask: where the base is right already, to copy it is cheapest.
+and confusion as in `codes`. As published nothing asks for a small mask: where the base is right already, to copy it is
+cheapest. But P's pictures are soft, and M learns to mend them wherever it can, ground and hair too. So
+
+    small           mean of m
+
+is our own, and weighs too little to matter where content is.
 
 Departures, beside those of `codes`: P sees the common code alone, where the published one has inputs for a separate
 code that is always zero; removal gives it the same, where the published script gives it the separate code.
@@ -68,6 +73,8 @@ class Mask(Transfer):
             "again": (weights.again, F.l1_loss(own.on(x), x)),
             "nothing": (weights.nothing, F.l1_loss(none.on(y), y)),
         }
+        if weights.small:
+            terms["small"] = (weights.small, (own.mask.mean() + none.mask.mean()) / 2)
         if weights.cycle_common:
             moved = given[0].on(y)
             terms["cycle_common"] = (weights.cycle_common, F.mse_loss(self.common(moved), seen.common_y))
