@@ -169,12 +169,11 @@ def best(folder: Path, name: str, epochs: int, usual: Mapping[str, Any]) -> Row:
     for row in ROWS[name]:
         lines = of(folder, stage="choose", settings=row.name, row=name, epochs=epochs, **usual)
         found = {line["seed"]: line["chosen_by"] for line in lines if line["seed"] in CHOOSING}
-        missing += [f"{row.name} on seed {seed}" for seed in CHOOSING if seed not in found]
+        if absent := [str(seed) for seed in CHOOSING if seed not in found]:
+            missing.append(f"{row.name} (seeds {' '.join(absent)})")
         scores[row] = sum(found.values()) / len(CHOOSING)
     if missing:
-        raise SystemExit(
-            f"settings of {name} cannot be chosen with {usual}: run 'choose' first for {', '.join(missing)}"
-        )
+        raise SystemExit(f"settings of {name} cannot be chosen: run 'choose' first for {', '.join(missing)}")
     return max(scores, key=scores.__getitem__)
 
 

@@ -40,7 +40,7 @@ def test_nothing_is_chosen_before_all_candidates_have_all_seeds(tmp_path: Path) 
     write(tmp_path, "DSU", 0.6)
     lines = (tmp_path / classify_shift.LINES).read_text().splitlines()
     (tmp_path / classify_shift.LINES).write_text("\n".join(lines[:-1]))
-    with pytest.raises(SystemExit, match=r"DSU.* dsu early 1 on seed 104$"):
+    with pytest.raises(SystemExit, match=r"DSU.* for dsu early 1 \(seeds 104\)$"):
         best(tmp_path, "DSU", 20, USUAL)
 
 
