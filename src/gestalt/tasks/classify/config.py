@@ -36,7 +36,7 @@ class Swapping:
 
     partner: Literal["permute", "derange", "cross_class", "cross_domain", "directed"] = "permute"
     """Whose statistics: any picture's of the batch, another's, one's of another class or domain; in adapt always
-    directed, from the target to the source."""
+    directed, from the target to the source. dsu has no partners."""
 
     def __post_init__(self) -> None:
         """Check the range, and what goes together.
