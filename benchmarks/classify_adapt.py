@@ -5,7 +5,8 @@
 
 A run of `gestalt classify adapt` for every row and seed, of whole pictures and of their pixels; what is there is taken
 up where it stopped, and not done again. `source alone` never sees the target, and `at the input` swaps the
-statistics of pictures instead of those of early layers.
+statistics of pictures instead of those of early layers. Beside each mean stands the paired difference from `source
+alone` over seeds, with its 95 % interval by Student's t.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
+from classify_paired import differences, interval
 from gestalt import cli
 
 ROWS: Mapping[str, tuple[str, ...]] = {
@@ -64,14 +66,24 @@ def place(asked: argparse.Namespace, what: str, row: str, seed: int) -> Path:
 
 
 def table(asked: argparse.Namespace, what: str) -> str:
-    """Of every measure the mean over seeds, and from least to most."""
-    rows = [f"| {what} | {' | '.join(MEASURES[what])} | seeds |", "|---" * (len(MEASURES[what]) + 2) + "|"]
+    """Of every measure the mean over seeds, from least to most, and how far it is from that of the source alone."""
+    titles = " | ".join(f"{name} | vs source alone" for name in MEASURES[what])
+    rows = [f"| {what} | {titles} | seeds |", "|---" * (2 * len(MEASURES[what]) + 2) + "|"]
+    base = found(asked, what, "source alone")
     for row in asked.rows:
-        files = [place(asked, what, row, seed) / "metrics.json" for seed in asked.seeds]
-        found = [json.loads(file.read_text()) for file in files if file.exists()]
-        cells = [cell([100 * run[name] for run in found]) for name in MEASURES[what]]
-        rows.append(f"| {row} | {' | '.join(cells)} | {len(found)} |")
+        runs, cells = found(asked, what, row), []
+        for name in MEASURES[what]:
+            mine, alone = ({seed: run[name] for seed, run in some.items()} for some in (runs, base))
+            cells += [cell([100 * value for value in mine.values()])]
+            cells += [interval(differences(mine, alone)) if row != "source alone" else ""]
+        rows.append(f"| {row} | {' | '.join(cells)} | {len(runs)} |")
     return "\n".join(rows)
+
+
+def found(asked: argparse.Namespace, what: str, row: str) -> dict[int, dict[str, float]]:
+    """The measures of the runs of a row that are there, by seed."""
+    files = {seed: place(asked, what, row, seed) / "metrics.json" for seed in asked.seeds}
+    return {seed: json.loads(file.read_text()) for seed, file in files.items() if file.exists()}
 
 
 def cell(values: list[float]) -> str:

@@ -7,7 +7,8 @@
 A run of `gestalt classify train --held-out DOMAIN` for every domain, row and seed; what is there is taken up where it
 stopped, and not done again. `--probe` looks at the features of all of them, frozen: a linear rule learned from a tenth
 of some drawn textures (ten kinds of ground) and of some drawn signs (six shapes in any light) names the other nine
-tenths. The probe's figures are in FOLDER/probe.jsonl.
+tenths. The probe's figures are in FOLDER/probe.jsonl. Beside each row stands its paired difference from `plain`: of
+the means over domains of every seed, with the 95 % interval by Student's t.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from classify_paired import differences, interval
 from gestalt import cli
 from gestalt.drawn import grounds, signs
 from gestalt.drawn.textures import Surface, encode, shade
@@ -95,25 +97,39 @@ def found(asked: argparse.Namespace, row: str, domain: str) -> dict[int, float]:
     return {seed: json.loads(file.read_text())[f"top1_{domain}"] for seed, file in runs.items() if file.exists()}
 
 
+def overall(asked: argparse.Namespace, row: str) -> dict[int, float]:
+    """The mean over domains, by seed; of the seeds that all domains have."""
+    each = [found(asked, row, domain) for domain in asked.domains]
+    return {
+        seed: statistics.mean(one[seed] for one in each) for seed in asked.seeds if all(seed in one for one in each)
+    }
+
+
 def table(asked: argparse.Namespace) -> str:
-    """Mean over seeds and its deviation by domain, the mean of all, and the probe."""
+    """Mean over seeds and its deviation by domain, the mean of all beside that of plain, and the probe."""
     rows = [
-        f"| held out | {' | '.join(asked.domains)} | mean | textures | shapes |",
-        "|---" * (len(asked.domains) + 4) + "|",
+        f"| held out | {' | '.join(asked.domains)} | mean | vs plain (seeds) | textures | shapes |",
+        "|---" * (len(asked.domains) + 5) + "|",
     ]
-    known = [json.loads(line) for line in lines(asked.keep)]
+    known, plain = [json.loads(line) for line in lines(asked.keep)], overall(asked, "plain")
     for row in asked.rows:
-        cells, means = [], []
-        for domain in asked.domains:
-            some = [100 * value for value in found(asked, row, domain).values()]
-            cells.append(f"{statistics.mean(some):.1f} +- {statistics.pstdev(some):.1f} ({len(some)})" if some else "")
-            means += [statistics.mean(some)] if some else []
-        cells.append(f"{statistics.mean(means):.1f}" if means else "")
+        cells = [spread([100 * value for value in found(asked, row, domain).values()]) for domain in asked.domains]
+        mine = overall(asked, row)
+        cells.append(f"{100 * statistics.mean(mine.values()):.1f}" if mine else "")
+        apart = differences(mine, plain)
+        cells.append(f"{interval(apart)} ({len(apart)})" if row != "plain" else "")
         for what in ("textures", "shapes"):
             some = [100 * line[what] for line in known if line["row"] == row]
             cells.append(f"{statistics.mean(some):.1f} ({len(some)})" if some else "")
         rows.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def spread(some: list[float]) -> str:
+    """The mean of some values, their deviation (of a sample) and their number."""
+    if len(some) < 2:
+        return f"{some[0]:.1f} (1)" if some else ""
+    return f"{statistics.mean(some):.1f} +- {statistics.stdev(some):.1f} ({len(some)})"
 
 
 def lines(folder: Path) -> list[str]:

@@ -9,10 +9,11 @@
 A picture is gain_k * digit + bias_k + noise, 16 px, and k, one of ten lights, is the digit's class with probability
 rho, else any. Tested are pictures as they are learned from (iid), with any light (shuffled), with any but that of their
 own class (reversed), and with lights that nothing was learned from (novel). Of the 1797 digits of scikit-learn 800 are
-learned from, 200 choose settings, by the mean of iid and shuffled, and 797 are tested. Lights, split, first weights and
-order of batches are the same for all rows of a seed, each from a generator of its own. Every training leaves a line in
-FOLDER/shift.jsonl, and what is there is not done again. Beside means stand paired differences from `plain`: their mean,
-its 95 % interval by Student's t, and how many of the seeds are better, with the sign test's p.
+learned from, 200 choose settings, by the mean of iid and shuffled, and 797 are tested. Every row that is chosen is so
+from six candidates, each trained on all seeds that choose, and those after layers from the same six. Lights, split,
+first weights and order of batches are the same for all rows of a seed, each from a generator of its own. Every training
+leaves a line in FOLDER/shift.jsonl, and what is there is not done again. Beside means stand paired differences from
+`plain`: their mean, its 95 % interval by Student's t, and how many of the seeds are better, with the sign test's p.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
+from classify_paired import differences, interval
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.run.device import use_threads
@@ -66,16 +68,18 @@ def _at(swap: Any, layers: Sequence[str], ps: Sequence[float]) -> list[Row]:
     return [Row(Swapping(swap=swap, swap_layers=layer, swap_p=p)) for layer in layers for p in ps]
 
 
+GRID = ("stem", "early"), (0.25, 0.5, 1.0)
+"""Layers and probabilities that are tried of every way to swap after layers."""
 PLAIN = Row(Swapping(swap="none"))
 ROWS: Mapping[str, Sequence[Row]] = {
     "plain": [PLAIN],
     "padain, paper": [Row(Swapping())],
-    "padain, early": _at("padain", ("stem", "early"), (0.25, 0.5, 1.0)),
-    "MixStyle": _at("mixstyle", ("stem", "early"), (0.5, 1.0)),
-    "EFDMix": _at("efdmix", ("stem", "early"), (0.5, 1.0)),
-    "DSU": _at("dsu", ("stem", "early"), (0.5, 1.0)),
-    "input swap": _at("padain", ("input",), (0.25, 0.5, 1.0)),
-    "gain and bias jitter": [Row(Swapping(swap="none"), jitter) for jitter in (0.2, 0.4, 0.8)],
+    "padain, early": _at("padain", *GRID),
+    "MixStyle": _at("mixstyle", *GRID),
+    "EFDMix": _at("efdmix", *GRID),
+    "DSU": _at("dsu", *GRID),
+    "input swap": _at("padain", ("input",), (0.1, 0.25, 0.4, 0.5, 0.75, 1.0)),
+    "gain and bias jitter": [Row(Swapping(swap="none"), jitter) for jitter in (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)],
 }
 """Candidates of each row; what was published is not chosen."""
 
@@ -139,28 +143,37 @@ def jobs(asked: argparse.Namespace) -> Iterator[tuple[str, str, Row, int, dict[s
             for row in ROWS[name] if len(ROWS[name]) > 1 else ():
                 yield from (("choose", name, row, seed, usual) for seed in asked.seeds or CHOOSING)
     if asked.what == "final":
+        picked = {name: best(asked.keep, name, asked.epochs, usual) for name in asked.rows}
         for seed in asked.seeds or FRESH:
-            yield from (("final", name, best(asked.keep, name, asked.epochs), seed, usual) for name in asked.rows)
+            yield from (("final", name, row, seed, usual) for name, row in picked.items())
     if asked.what == "regimes":
         for name, row, more in REGIMES:
             yield from (("regimes", name, row, seed, usual | dict(more)) for seed in (asked.seeds or FRESH)[:3])
 
 
-def best(folder: Path, name: str, epochs: int) -> Row:
+def best(folder: Path, name: str, epochs: int, usual: Mapping[str, Any]) -> Row:
     """The candidate of a row with the best mean on the seeds that choose.
 
+    Args:
+        folder: of the lines.
+        name: of the row.
+        epochs: of training.
+        usual: the data that the candidates were trained on.
+
     Raises:
-        SystemExit: none was tried.
+        SystemExit: a candidate was not trained on one of the seeds.
     """
     if len(ROWS[name]) == 1:
         return ROWS[name][0]
-    scores = {}
+    scores, missing = {}, []
     for row in ROWS[name]:
-        found = [line["chosen_by"] for line in of(folder, stage="choose", settings=row.name, row=name, epochs=epochs)]
-        if found:
-            scores[row] = sum(found) / len(found)
-    if not scores:
-        raise SystemExit(f"settings of {name} were not chosen yet: run 'choose' first")
+        lines = of(folder, stage="choose", settings=row.name, row=name, epochs=epochs, **usual)
+        found = {line["seed"]: line["chosen_by"] for line in lines if line["seed"] in CHOOSING}
+        if absent := [str(seed) for seed in CHOOSING if seed not in found]:
+            missing.append(f"{row.name} (seeds {' '.join(absent)})")
+        scores[row] = sum(found.values()) / len(CHOOSING)
+    if missing:
+        raise SystemExit(f"settings of {name} cannot be chosen: run 'choose' first for {', '.join(missing)}")
     return max(scores, key=scores.__getitem__)
 
 
@@ -236,16 +249,12 @@ def of(folder: Path, **known: Any) -> list[dict[str, Any]]:
 
 def compared(mine: Mapping[int, float], plain: Mapping[int, float]) -> str:
     """Paired difference over seeds in points, its interval and the sign test."""
-    seeds = sorted(set(mine) & set(plain))
-    apart = [100 * (mine[seed] - plain[seed]) for seed in seeds]
+    apart = differences(mine, plain)
     if len(apart) < 2:
         return ""
-    mean, half = sum(apart) / len(apart), 0.0
-    deviation = (sum((one - mean) ** 2 for one in apart) / (len(apart) - 1)) ** 0.5
-    half = float(stats.t.ppf(0.975, len(apart) - 1)) * deviation / len(apart) ** 0.5
     better, unequal = sum(one > 0 for one in apart), sum(one != 0 for one in apart)
     p = float(stats.binomtest(better, unequal).pvalue) if unequal else 1.0
-    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}] {better}/{len(apart)} p {p:.3f}"
+    return f"{interval(apart)} {better}/{len(apart)} p {p:.3f}"
 
 
 def table(folder: Path, epochs: int) -> str:

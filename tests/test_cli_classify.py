@@ -91,7 +91,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
 
 @pytest.mark.parametrize("way", ["padain", "mixstyle", "crossnorm", "efdmix", "dsu", "none"])
 def test_every_way_to_swap_is_a_flag(way: str, data: Path) -> None:
-    argv = ("classify", "train", data, "--swap", way, "--swap-p", "0.9", "--swap-layers", "stem", *QUIET)
+    how = ("--swap-p", "0.9", "--swap-layers", "stem") if way != "none" else ()
+    argv = ("classify", "train", data, "--swap", way, *how, *QUIET)
     assert answer(*argv, "--out", "run")[::2] == (0, "")
     assert json.loads(Path("run/run.json").read_text())["settings"]["swapping"]["swap"] == way
 
@@ -103,7 +104,24 @@ def test_damaged_pictures_are_left_out(given: Path) -> None:
     assert (code, out) == (4, f"{Path('run').absolute()}\n")
     assert "left out: " in err
     assert "disc_0_1.png" in err
-    assert measures("run")["skipped"] == 1
+    found = measures("run")
+    assert found["skipped"] == 1
+    assert f"{found['train']:g} pictures to learn from and {found['test']:g} to test with" in err
+    assert found["train"] + found["test"] == 14
+
+
+def test_training_that_diverges_says_so(data: Path) -> None:
+    code, _, err = answer("classify", "train", data, *QUIET, "--lr", "1e30", "--out", "run")
+    assert code == 2
+    assert "the loss is no number any more, training diverged" in err
+
+
+def test_a_class_of_which_nothing_can_be_read_is_refused(given: Path) -> None:
+    root = drawn(given / "data", 3)
+    for path in (root / "disc").iterdir():
+        path.write_text("no picture")
+    assert_refused(["classify", "train", root, *QUIET, "--out", "run"], "to learn the class 'disc' from none can be")
+    assert not Path("run").exists()
 
 
 @by_name(ODD_BUT_VALID)
@@ -143,9 +161,38 @@ def test_a_data_set_is_tested_as_it_is_and_corrupted(data: Path, trained: Path) 
     assert answer(*argv)[::2] == (0, "")
     if all(float(row["error"]) for row in rows):
         assert measures("other")["mce"] == pytest.approx(1.0, abs=1e-5)
+        assert {"ce_contrast", "ce_pixelate"} <= set(measures("other"))
+    assert not any(name.startswith("error_") for name in measures("other"))
+    odd = ("--only", "fog", "--reference", "run", "--out", "x")
+    assert_refused(["classify", "test", trained, data, *QUIET, *odd], "other corruptions or severities")
+    assert not Path("x").exists()
     assert answer("classify", "test", trained, data, *QUIET, "--clean", "--out", "clean")[::2] == (0, "")
     assert not Path("clean/outputs/corruptions.csv").exists()
     assert_refused(["classify", "test", trained, data, *QUIET, "--reference", "clean", "--out", "x"], "no corruptions")
+
+
+def test_of_another_folder_everything_is_tested(data: Path, trained: Path, given: Path) -> None:
+    for root, count in ((drawn(given / "other", 2, seed=3), 6), (shutil.copytree(data, given / "moved"), 3)):
+        argv = ("classify", "test", trained, root, "--clean", *TINY)
+        code, _, err = answer(*argv, "--out", f"{count}")
+        assert code == 0
+        assert f"class folders: 3 classes, {count} pictures to test with" in err
+        assert measures(f"{count}")["test"] == count
+
+
+def test_damaged_pictures_of_a_corruption_set_are_left_out(given: Path, trained: Path) -> None:
+    root = imagenet_c(given / "c")
+    next((root / "fog/5/disc").iterdir()).write_text("no picture")
+    code, _, err = answer("classify", "test", trained, root, "--threads", "1", "--out", "run")
+    assert code == 4
+    assert "left out: " in err
+    assert measures("run")["skipped"] == 1
+    assert len(table(Path("run/outputs/corruptions.csv"))) == 4
+    argv = ["classify", "test", trained, root, "--only", "contrast", "--severities", "5", "--threads", "1", "--quiet"]
+    assert answer(*argv, "--out", "contrast")[::2] == (0, "")
+    assert [(row["corruption"], row["severity"]) for row in table(Path("contrast/outputs/corruptions.csv"))] == [
+        ("contrast", "5")
+    ]
 
 
 def test_a_test_that_was_stopped_goes_on(data: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +274,45 @@ def test_folders_are_adapted_between(given: Path) -> None:
     assert {row["class"] for row in table(Path("cities/outputs/tested.csv"))} >= {"road", "bicycle"}
 
 
+def test_what_was_adapted_can_be_tested(given: Path) -> None:
+    sides = drawn(given / "a", 4), drawn(given / "b", 4, seed=2, far=1.0)
+    assert answer("classify", "adapt", *sides, *QUIET, "--out", "run")[::2] == (0, "")
+    for root in sides:
+        assert answer("classify", "test", "run", root, "--clean", *QUIET, "--out", root.name)[::2] == (0, "")
+        assert measures(root.name)["test"] == 3
+    assert measures("b")["top1"] == measures("run")["target_accuracy"]
+    assert answer("classify", "adapt", "--what", "segments", *QUIET, "--out", "pixels")[0] == 0
+    assert_refused(["classify", "test", "pixels", sides[0], *QUIET], "tells pixels apart")
+
+
+def test_a_target_needs_no_labels(given: Path) -> None:
+    source, target = drawn(given / "a", 4), given / "b"
+    target.mkdir()
+    for path in drawn(given / "c", 4, seed=2, far=1.0).rglob("*.png"):
+        shutil.copy(path, target)
+    code, _, err = answer("classify", "adapt", source, target, *TINY, "--out", "run")
+    assert code == 0
+    assert "nothing of the target can be tested: it has no labels" in err
+    assert measures("run")["target"] == 12
+    assert answer("classify", "test", "run", source, "--clean", *QUIET, "--out", "test")[::2] == (0, "")
+
+
+@pytest.mark.parametrize("what", ["classes", "segments"])
+def test_damaged_files_of_both_sides_are_left_out(what: str, given: Path) -> None:
+    if what == "classes":
+        sides = drawn(given / "a", 4), drawn(given / "b", 4, seed=2)
+        spoilt = [sides[0] / "disc/disc_0_1.png", sides[1] / "bar/bar_2_0.png"]
+    else:
+        sides = gtav(given / "a"), cityscapes(given / "b")
+        spoilt = [sides[0] / "labels/00001.png", next((sides[1] / "leftImg8bit").rglob("*.png"))]
+    for path in spoilt:
+        path.write_text("no picture")
+    code, _, err = answer("classify", "adapt", *sides, "--what", what, *TINY, "--out", "run")
+    assert code == 4
+    assert all(path.name in err for path in spoilt)
+    assert measures("run")["skipped"] == 2
+
+
 # -- the paper's experiments, each on a folder of its layout --------------------------------------------------
 
 
@@ -245,7 +331,7 @@ def test_the_presets_of_the_paper_s_experiments_run(preset: str, layout, flags: 
     argv = ("classify", "train", root, "--preset", preset, "--epochs", "1", *flags, "--threads", "1", "--quiet")
     assert answer(*argv, "--out", "run")[::2] == (0, "")
     swapping = json.loads(Path("run/run.json").read_text())["settings"]["swapping"]
-    assert (swapping["swap"], swapping["swap_p"], swapping["swap_layers"]) == ("padain", -1.0, "")
+    assert (swapping["swap"], swapping["swap_p"], swapping["swap_layers"]) == ("padain", "auto", "")
     if preset == "cifar100c":
         assert answer("classify", "test", "run", cifar_c(given / "c"), "--quiet", "--out", "test")[::2] == (0, "")
         assert "mce" in measures("test")
@@ -271,11 +357,17 @@ def test_the_preset_for_gtav_to_cityscapes_runs(given: Path) -> None:
         (["train", "empty"], "of no known layout"),
         (["train", "DATA", "--model", "resnet19"], "there is no --model resnet19"),
         (["train", "DATA", "--swap", "cutmix"], "--swap"),
-        (["train", "DATA", "--swap-p", "2"], "--swap-p must be at most 1"),
+        (["train", "DATA", "--swap-p", "2"], "--swap-p must lie between 0 and 1"),
+        (["train", "DATA", "--swap-p=-1"], "--swap-p must lie between 0 and 1"),
+        (["train", "DATA", "--swap", "none", "--swap-p", ".5"], "leave --swap-p out"),
+        (["train", "DATA", "--swap", "none", "--swap-layers", "stem"], "leave --swap-layers out"),
+        (["train", "DATA", "--swap", "dsu", "--partner", "derange"], "--swap dsu has no partners"),
+        (["train", "DATA", "--model", "vit_b_16", "--size", "20"], "does not take pictures of --size 20"),
+        (["train", "PACS", "--partner", "cross_domain", "--held-out", "photo"], "needs two domains to learn from"),
         (["train", "DATA", "--swap-layers", "conv9"], "--swap-layers"),
         (["train", "DATA", "--swap-layers", "("], "no regular expression"),
         (["train", "DATA", "--held-out", "photo"], "has no domains"),
-        (["train", "DATA", "--partner", "cross_domain"], "needs domains"),
+        (["train", "DATA", "--partner", "cross_domain"], "needs two domains"),
         (["train", "DATA", "--partner", "directed"], "gestalt classify adapt"),
         (["train", "DATA", "--begin-from", "nowhere.pth"], "nowhere.pth"),
         (["train", "DATA", "--epochs", "0"], "--epochs must be at least 1"),
@@ -285,6 +377,11 @@ def test_the_preset_for_gtav_to_cityscapes_runs(given: Path) -> None:
         (["test", "RUN", "DATA", "--only", "rain"], "there is no corruption 'rain'"),
         (["test", "RUN", "DATA", "--severities", "6"], "--severities must lie between 1 and 5"),
         (["test", "RUN", "DATA", "--reference", "RUN"], "holds no errors"),
+        (["test", "RUN", "DATA", "--reference", "RUN", "--clean"], "--reference is of corruptions"),
+        (["test", "RUN", "CORRUPTED", "--clean"], "leave it out"),
+        (["test", "RUN", "CORRUPTED", "--severities", "4"], "has no severity 4"),
+        (["adapt", "--swap", "none", "--swap-p", ".2"], "leave --swap-p out"),
+        (["adapt", "--swap", "dsu"], "--swap dsu"),
         (["adapt", "DATA"], "expected SOURCE and TARGET, or neither"),
         (["adapt", "DATA", "OTHER"], "the target has the class"),
         (["adapt", "DATA", "DATA", "--what", "segments"], "of no known layout"),
@@ -298,8 +395,9 @@ def test_mistakes_are_told_in_a_sentence_and_leave_no_run(
     Path("empty").mkdir()
     other = drawn(given / "other", 2)
     (other / "disc").rename(other / "zebra")
-    known = {"DATA": str(data), "RUN": str(trained), "OTHER": str(other)}
-    assert_refused(["classify", *(known.get(word, word) for word in argv), *QUIET, "--out", "run"], words)
+    sets = pacs(given / "pacs", 2, ("photo", "sketch")), imagenet_c(given / "c", ("contrast", "pixelate"), (3,))
+    known = {"DATA": data, "RUN": trained, "OTHER": other, "PACS": sets[0], "CORRUPTED": sets[1]}
+    assert_refused(["classify", *(str(known.get(word, word)) for word in argv), *QUIET, "--out", "run"], words)
     assert not Path("run").exists()
 
 

@@ -66,7 +66,7 @@ def classify_train(preset: str) -> classify.Train:
 
 
 def classify_test(preset: str) -> classify.Test:
-    """Settings of testing a classifier: severities 1, 3 and 5 of our corruptions, or, in tests (tiny), one of two.
+    """Settings of testing a classifier: all that is asked for, or, in tests (tiny), one severity of two corruptions.
 
     Raises:
         ValueError: no such preset.

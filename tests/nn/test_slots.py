@@ -1,5 +1,6 @@
 """Which layers a choice means, in every family of torchvision's networks and, where it is installed, timm's."""
 
+import copy
 import importlib.util
 import warnings
 from collections.abc import Iterator
@@ -95,6 +96,23 @@ def test_temporal_halves_are_left_out() -> None:
     assert len(choose(split, "all")) > 34
 
 
+class SqueezeExcitation(nn.Module):
+    """As torchvision and timm call it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+
+
+def test_the_last_convolution_is_one_that_maps_go_through() -> None:
+    net = nn.Sequential()
+    net.conv1, net.conv2 = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)  # pyright: ignore
+    net.weigh, net.downsample = SqueezeExcitation(), nn.Conv2d(3, 4, 1)  # pyright: ignore
+    assert [slot.name for slot in choose(net, "all") if slot.is_last] == ["conv2"]
+    (slot,) = choose(net, "downsample")
+    assert not slot.is_last
+
+
 def test_names_and_functions_choose_any_module() -> None:
     net = built("resnet18")
     assert [slot.name for slot in choose(net, "layer[12]")] == ["layer1", "layer2"]
@@ -120,27 +138,32 @@ def fresh(name: str) -> nn.Module:
 
 
 def steps(net: nn.Module, side: int) -> Iterator[torch.Tensor]:
-    """Two steps with swaps everywhere and one pass in evaluation, without and with them."""
+    """Two steps with swaps everywhere; in evaluation nothing is different before, with and after them."""
     x = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        plain = net.eval()(x)
-    keys = list(net.state_dict())
+    state, plain = copy.deepcopy(net.state_dict()), said(net, x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         handle = apply_padain(net, p=1.0, layers="all", partner="derange")
+    assert torch.equal(said(net, x), plain)
     for _ in range(2):
         output = net.train()(x)
         output.sum().backward()
         yield output
-    assert list(net.state_dict()) == keys
+    assert list(net.state_dict()) == list(state)
     swapped = [one for one in handle.report() if one.swaps]
     assert swapped, "somewhere maps have more than one place"
     assert all(one.passes == one.swaps == 2 for one in swapped)
+    net.load_state_dict(state)  # batch normalisation has learned
+    assert torch.equal(said(net, x), plain)
     handle.remove()
-    for key, value in net.state_dict().items():
-        if "running" in key:
-            value.fill_(1.0)
+    assert torch.equal(said(net, x), plain)
     assert bool(plain.isfinite().all())
+
+
+@torch.no_grad()
+def said(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """In evaluation."""
+    return net.eval()(x)
 
 
 QUICK = ("resnet18", "squeezenet1_1", "mobilenet_v3_small", "vgg11", "shufflenet_v2_x0_5")

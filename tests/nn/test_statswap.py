@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -226,6 +227,7 @@ def test_evaluation_and_weights_do_not_notice(axes: int) -> None:
     assert handle.report() == []
 
 
+@pytest.mark.filterwarnings("ignore:the last layer", "ignore:3.0 swaps")
 def test_with_p_0_or_disabled_nothing_happens_and_no_chance_is_used() -> None:
     model, x = net(), noise((4, 3, 6, 6), seeded(18), torch.zeros(()))
     plain = copy.deepcopy(model)
@@ -279,14 +281,37 @@ def test_the_seed_decides_and_states_go_on() -> None:
     assert torch.equal(quiet(model, p=0.5).get_state(), handle.get_state())
 
 
-def test_each_process_has_chance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = []
+@pytest.mark.parametrize("how", [lambda net: pickle.loads(pickle.dumps(net)), lambda net: net], ids=["pickled", "same"])
+def test_each_process_has_chance_of_its_own(how, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the rank that it has at its first pass, whatever it had when swaps were applied."""
+    x, outputs = noise((16, 3, 6, 6), seeded(20), torch.zeros(())), []
     for rank in ("0", "1"):
+        model = nn.Sequential(nn.Identity())
+        monkeypatch.delenv("RANK", raising=False)
+        quiet(model, p=1.0, layers="0", seed=1)
         monkeypatch.setenv("RANK", rank)
-        states.append(quiet(net(), seed=1).get_state())
-    assert not torch.equal(*states)
+        outputs.append(how(model)(x))
+    assert not torch.equal(*outputs)
 
 
+def test_a_state_that_was_set_is_that_of_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    handle, state = quiet(net(), seed=1), seeded(5).get_state()
+    handle.set_state(state)
+    monkeypatch.setenv("RANK", "3")
+    assert torch.equal(handle.get_state(), state)
+
+
+@pytest.mark.parametrize("name", list(WAYS))
+def test_chance_is_drawn_on_the_cpu_whatever_the_default_device(name: str) -> None:
+    model, x = nn.Sequential(nn.Conv2d(3, 4, 1)), noise((4, 3, 6, 6), seeded(20), torch.zeros(()))
+    with torch.device("meta"):
+        quiet(model, name, p=1.0)
+        made = model(x)
+    assert made.device.type == "cpu"
+    assert bool(made.isfinite().all())
+
+
+@pytest.mark.filterwarnings("ignore:the last layer", "ignore:3.0 swaps")
 def test_p_may_differ_by_slot_and_change() -> None:
     model = net()
     handle = quiet(model, p={"0": 1.0, "[36]": 0.0})
@@ -387,6 +412,7 @@ def test_copies_swap_too_and_for_themselves(how) -> None:
         ({"partner": "nobody"}, "partner must be one of"),
         ({"dims": "time"}, "dims must be one of"),
         ({"dims": "windows", "rule": "dsu"}, "windows"),
+        ({"rule": "dsu", "partner": "derange"}, "'dsu' has no partners"),
         ({"dims": "windows", "partner": "directed"}, "windows"),
         ({"dims": "frames", "rule": "crossnorm"}, "frames"),
         ({"eps": 0.0}, "eps must be above 0"),
@@ -427,6 +453,27 @@ def test_too_many_swaps_and_swaps_at_the_end_are_warned_of() -> None:
         apply_statswap(net(), p={"[03]": 1.0, "6": 0.05, "(?:[03])": 1.0} | {"6": 1.0})
     with pytest.warns(UserWarning, match="the last layer"):
         apply_padain(net(), p=0.5, layers="6")
+    handle = apply_padain(net())
+    with pytest.warns(UserWarning, match=r"3\.0 swaps in every pass"):
+        handle.set_p(1.0)
+
+
+def test_warnings_point_at_the_line_that_gave_the_probability() -> None:
+    handle = apply_padain(net())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        apply_padain(net(), p=1.0, layers="6")
+        apply_statswap(net(), p=1.0, layers="6")
+        handle.set_p({"6": 1.0})
+    assert [Path(one.filename).name for one in told] == [Path(__file__).name] * 3
+    assert len({one.lineno for one in told}) == 3
+
+
+def test_swaps_that_were_removed_take_no_probability() -> None:
+    handle = apply_padain(net())
+    handle.remove()
+    with pytest.raises(ValueError, match="these swaps were removed"):
+        handle.set_p(0.5)
 
 
 # -- the input, and groups ---------------------------------------------------------------------------------

@@ -32,6 +32,40 @@ def pictures(count: int = 6, seed: int = 1) -> Tensor:
     return noise((count, 3, 6, 5), seeded(seed), torch.zeros(()))
 
 
+# -- many processes, first: the others leave threads, which no fork has ---------------------------------------
+
+
+def _process(rank: int, place: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{place}/meet", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    net = nn.Sequential(body(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    learner = nn.parallel.DistributedDataParallel(net)
+    handle = quiet(learner, p=0.5, layers="all", seed=1)
+    optimiser = torch.optim.SGD(learner.parameters(), 0.1)
+    outputs = []
+    for step in range(10):
+        optimiser.zero_grad()
+        output = learner(pictures(4, seed=step))  # the same for both, so that only swaps tell them apart
+        output.square().sum().backward()
+        optimiser.step()
+        outputs.append(output.detach())
+    names = [one.name for one in handle.report()]
+    torch.save({"weights": dict(net.named_parameters()), "outputs": outputs, "names": names}, f"{place}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_learn_the_same_from_swaps_of_their_own(tmp_path: Path) -> None:
+    start = torch.multiprocessing.start_processes  # pyright: ignore
+    start(_process, (str(tmp_path),), nprocs=2, start_method="fork")
+    one, other = (torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2))
+    assert one["names"] == ["0.0", "0.3"], "without what the wrapper adds"
+    for name, weight in one["weights"].items():
+        assert torch.equal(weight, other["weights"][name]), name
+        assert bool(weight.isfinite().all())
+    assert not all(torch.equal(a, b) for a, b in zip(one["outputs"], other["outputs"], strict=True))
+
+
 # -- compiling ---------------------------------------------------------------------------------------------
 
 
@@ -113,6 +147,17 @@ def test_inductor_compiles_it() -> None:
         assert bool(out.isfinite().all())
 
 
+def test_what_is_compiled_already_is_refused() -> None:
+    in_place = body()
+    in_place.compile(backend="aot_eager")
+    whole: Any = torch.compile(body(), backend="aot_eager")
+    nets: list[nn.Module] = [whole, nn.Sequential(whole), in_place, nn.Sequential(in_place)]
+    for net in nets:
+        with pytest.raises(ValueError, match=r"apply it before torch\.compile"):
+            apply_statswap(net, layers="stem")
+        assert not any(module._forward_hooks for module in net.modules())
+
+
 # -- repeated passes ---------------------------------------------------------------------------------------
 
 
@@ -146,44 +191,18 @@ def test_checkpointing_swaps_the_same_again(reentrant: bool) -> None:
     assert [one.passes for one in handle_of(net).report()] == [80] * 3
 
 
-# -- many processes ----------------------------------------------------------------------------------------
+# -- conversions ------------------------------------------------------------------------------------------
 
 
-def _process(rank: int, place: str) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{place}/meet", rank=rank, world_size=2)
-    torch.manual_seed(0)
-    net = nn.Sequential(body(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
-    learner = nn.parallel.DistributedDataParallel(net)
-    handle = quiet(learner, p=0.5, layers="all", seed=1)
-    optimiser = torch.optim.SGD(learner.parameters(), 0.1)
-    outputs = []
-    for step in range(10):
-        optimiser.zero_grad()
-        output = learner(pictures(4, seed=step))  # the same for both, so that only swaps tell them apart
-        output.square().sum().backward()
-        optimiser.step()
-        outputs.append(output.detach())
-    names = [one.name for one in handle.report()]
-    torch.save({"weights": dict(net.named_parameters()), "outputs": outputs, "names": names}, f"{place}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_learn_the_same_from_swaps_of_their_own(tmp_path: Path) -> None:
-    start = torch.multiprocessing.start_processes  # pyright: ignore
-    start(_process, (str(tmp_path),), nprocs=2, start_method="fork")
-    one, other = (torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(2))
-    assert one["names"] == ["0.0", "0.3"], "without what the wrapper adds"
-    for name, weight in one["weights"].items():
-        assert torch.equal(weight, other["weights"][name]), name
-        assert bool(weight.isfinite().all())
-    assert not all(torch.equal(a, b) for a, b in zip(one["outputs"], other["outputs"], strict=True))
-
-
-def test_conversion_to_synchronised_normalisation_keeps_the_hooks() -> None:
+def test_conversion_to_synchronised_normalisation_keeps_hooks_of_what_it_keeps() -> None:
+    """Normalisation it makes anew, so swaps behind that are applied afterwards."""
     net = body()
-    quiet(net, p=0.5, layers="all")
-    assert len(handle_of(nn.SyncBatchNorm.convert_sync_batchnorm(net)).report()) == 2
+    quiet(net, p=0.5, layers="[0134]")
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    assert [one.name for one in handle_of(converted).report()] == ["0", "3"]
+    handle_of(converted).remove()
+    quiet(converted, p=0.5, layers="[0134]")
+    assert [one.kind for one in handle_of(converted).report()] == ["Conv2d", "SyncBatchNorm"] * 2
 
 
 def test_a_fused_network_still_does_nothing_in_evaluation() -> None:

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from gestalt import recipes_classify
 from gestalt.commands.exits import SKIPPED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
     from gestalt.tasks.classify.adapt import Sides as Adapted
-    from gestalt.tasks.classify.config import Adapt
+    from gestalt.tasks.classify.config import Adapt, Swapping
     from gestalt.tasks.classify.dataset import DataSet
-    from gestalt.tasks.classify.pictures import Shelf
+    from gestalt.tasks.classify.model import Model
+    from gestalt.tasks.classify.pictures import Item
 
 LOOKED_AT = 100_000
 """Pictures up to which all are read before there is a run, so that damaged ones are left out."""
@@ -36,11 +40,11 @@ class Tested:
     """Say how well a classifier names the pictures of a data set: as they are, and corrupted."""
 
     run: Annotated[Path, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run of classify train."""
+    """Folder of a run of classify train, or of classify adapt of classes."""
 
     data: Annotated[Path, tyro.conf.arg(metavar="DATA")]
-    """A data set as for classify train, whose part to test with is taken and corrupted; or a set that is corrupted, in
-    the layout of ImageNet-C or CIFAR-C."""
+    """A data set as for classify train: of the one that was learned from, and of one that has such a part, the part to
+    test with, of others everything; or a set that is corrupted, in the layout of ImageNet-C or CIFAR-C."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,8 @@ class Sides:
     target: Annotated[
         tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="TARGET", help_behavior_hint="(with SOURCE)")
     ] = None
-    """The same, or leftImg8bit/ and gtFine/, as Cityscapes; labels of what is learned from are not looked at."""
+    """The same, or leftImg8bit/ and gtFine/, as Cityscapes, or pictures without labels; labels of what is learned from
+    are not looked at."""
 
 
 def train(job: Job) -> Run:
@@ -67,63 +72,64 @@ def train(job: Job) -> Run:
 
     settings = job.settings
     training.share(settings)
+    _check_swapping(job, recipes_classify.classify_train(job.options.preset).swapping)
     found = dataset.find(job.inputs.data, aside=settings.aside, held_out=settings.held_out)
-    if settings.swapping.partner == "cross_domain" and not found.domains:
-        raise ValueError(f"--partner cross_domain needs domains, and {job.inputs.data} has none: choose another")
+    if settings.swapping.partner == "cross_domain" and len({one.domain for one in found.train}) < 2:
+        raise ValueError("--partner cross_domain needs two domains to learn from: choose another")
     net = train.fresh(settings, len(found.classes), job.options.seed)  # before there is a run: what does not fit
     training.check_swaps(net, settings.swapping)
     shelf = Shelf(settings.size)
-    found, refused = _readable(found, shelf)
+    bad = _unreadable([one.path for one in (*found.train, *found.test)], shelf.read)
+    found = dataset.without(found, bad)
     with job.start() as run:
         run.say(found.told)
-        for reason in refused:
-            run.say(f"left out: {reason}")
+        _tell(run, bad.values())
         device = torch.device(run.plan.device)
         train.make(found, net, settings, seed=run.plan.seed, device=device, shelf=shelf, run=run)
-        run.measure(skipped=len(refused))
-    _end(run, len(refused))
+    _end(run, len(bad))
     return run
 
 
 def test(job: Job) -> Run:
     """Load the classifier, then test it in a run."""
     from gestalt.tasks.classify import dataset, evaluate, model
+    from gestalt.tasks.classify.pictures import Shelf
 
     settings = job.settings
     trained = model.load(job.inputs.run, "cpu")
-    reference = model.errors_of(Path(settings.reference)) if settings.reference else None
     corrupted = dataset.find_corrupted(job.inputs.data)
-    found, refused = None, []
+    each = evaluate.asked_of(corrupted, settings)
+    reference = model.errors_of(Path(settings.reference)) if settings.reference else None
+    if reference is not None:
+        evaluate.check_reference(reference, each)
+    found, size = None, trained.settings.size
     if corrupted is None:
-        found = dataset.find(job.inputs.data, aside=trained.settings.aside, held_out=_held_out(job, trained.settings))
-        if found.classes != trained.classes:
-            raise ValueError(
-                f"{job.inputs.data} has the classes {', '.join(found.classes[:4])}, ..., and the run knows "
-                f"{', '.join(trained.classes[:4])}, ...: expected the same"
-            )
-        from gestalt.tasks.classify.corruptions import CORRUPTIONS
-        from gestalt.tasks.classify.pictures import Shelf
-
-        evaluate.chosen(tuple(CORRUPTIONS), settings.only)
-        found, refused = _readable(found._replace(train=()), Shelf(trained.settings.size))
+        found = _tested(job, trained)
+        bad = _unreadable([one.path for one in found.test], Shelf(size, room=0).read)
+        found = dataset.without(found, bad)
     else:
-        evaluate.chosen(tuple(dict.fromkeys(name for name, _ in corrupted.sets)), settings.only)
+        evaluate.check_set(corrupted, trained.classes)
+        pictures = () if corrupted.arrays else [one.path for some in each for one in corrupted.sets[some]]
+        bad = _unreadable(pictures, Shelf(size, room=0).read)
+        corrupted = dataset.without_some(corrupted, bad)
     with job.start() as run:
         net = model.load(job.inputs.run, run.plan.device).net
-        if found is not None:
+        _tell(run, bad.values())
+        errors = None
+        if corrupted is not None:
+            errors = evaluate.on_sets(
+                net, corrupted, trained.classes, trained.settings, each, batch=settings.batch, run=run
+            )
+        elif found is not None:
             run.say(found.told)
-            for reason in refused:
-                run.say(f"left out: {reason}")
-            evaluate.plain(net, found, trained.settings, settings, run=run)
-            if not settings.clean:
-                seed = run.plan.seed
-                errors = evaluate.corrupted(net, found.test, trained.settings, settings, seed=seed, run=run)
-                evaluate.keep_errors(errors, reference, run=run)
-        elif corrupted is not None:
-            errors = evaluate.on_sets(net, corrupted, trained.classes, trained.settings, settings, run=run)
+            evaluate.plain(net, found, trained.settings, batch=settings.batch, run=run)
+            if each:
+                errors = evaluate.corrupted(
+                    net, found.test, trained.settings, each, batch=settings.batch, seed=run.plan.seed, run=run
+                )
+        if errors is not None:
             evaluate.keep_errors(errors, reference, run=run)
-        run.measure(skipped=len(refused))
-    _end(run, len(refused))
+    _end(run, len(bad))
     return run
 
 
@@ -135,21 +141,58 @@ def adapt(job: Job) -> Run:
 
     settings = job.settings
     training.share(settings)
-    sides = _sides(job, settings)
+    _check_swapping(job, recipes_classify.classify_adapt(job.options.preset).swapping)
+    sides, refused = _sides(job, settings)
     net = adapt.fresh(settings, len(sides.classes), job.options.seed)
     training.check_swaps(net, settings.swapping)
     with job.start() as run:
+        _tell(run, refused)
         adapt.make(sides, net, settings, seed=run.plan.seed, device=torch.device(run.plan.device), run=run)
+    _end(run, len(refused))
     return run
 
 
-def _sides(job: Job, settings: Adapt) -> Adapted:
-    """Both sides.
+def _check_swapping(job: Job, usual: Swapping) -> None:
+    """See that nothing is said of swaps where there are none.
+
+    Raises:
+        ValueError: something is, otherwise than in the preset.
+    """
+    own = job.settings.swapping
+    for name in ("swap_p", "swap_layers", "partner") if own.swap == "none" else ():
+        if getattr(own, name) != getattr(usual, name):
+            raise ValueError(f"--swap none swaps nothing: leave --{name.replace('_', '-')} out")
+
+
+def _tested(job: Job, trained: Model) -> DataSet:
+    """What a classifier is tested with.
+
+    Raises:
+        ValueError: the folder is of no known layout, or of other classes.
+    """
+    from gestalt.tasks.classify import dataset, model
+
+    data, settings = job.inputs.data, trained.settings
+    if model.has_learned_from(job.inputs.run, data):
+        found = dataset.find_tested(data, aside=settings.aside, held_out=getattr(settings, "held_out", ""))
+    else:
+        found = dataset.find_tested(data, aside=None)
+    if found.classes != trained.classes:
+        raise ValueError(
+            f"{data} has the classes {', '.join(found.classes[:4])}, ..., and the run knows "
+            f"{', '.join(trained.classes[:4])}, ...: expected the same"
+        )
+    return found
+
+
+def _sides(job: Job, settings: Adapt) -> tuple[Adapted, list[str]]:
+    """Both sides, and a sentence on each file of theirs that cannot be read.
 
     Raises:
         ValueError: only one is named, or a folder is of no known layout.
     """
     from gestalt.tasks.classify import adapt, dataset, segments
+    from gestalt.tasks.classify.pictures import Shelf
 
     source, target = job.inputs.source, job.inputs.target
     if source is None or target is None:
@@ -157,37 +200,38 @@ def _sides(job: Job, settings: Adapt) -> Adapted:
             raise ValueError(
                 "a source was named and no target: expected SOURCE and TARGET, or neither, for drawn signs"
             )
-        return adapt.drawn(settings, job.options.seed)
+        return adapt.drawn(settings, job.options.seed), []
     if settings.what == "segments":
-        return adapt.of_segments(segments.find(source), segments.find(target), settings)
-    one, other = (dataset.find(folder, aside=settings.aside) for folder in (source, target))
-    return adapt.of_classes(one, other, settings)
+        scenes = [segments.find(folder) for folder in (source, target)]
+        every = [scene for some in scenes for scene in (*some.train, *some.test)]
+        bad = _unreadable(every, lambda scene: segments.read(scene, settings.size, None))
+        one, other = (segments.without(some, bad) for some in scenes)
+        return adapt.of_segments(one, other, settings), [*bad.values()]
+    shelf, one, loose = (
+        Shelf(settings.size),
+        dataset.find(source, aside=settings.aside),
+        dataset.find_unlabelled(target),
+    )
+    other = None if loose else dataset.find(target, aside=settings.aside)
+    paths = [item.path for some in (one, other) if some is not None for item in (*some.train, *some.test)]
+    bad = _unreadable([*paths, *loose], shelf.read)
+    if loose and all(path in bad for path in loose):
+        raise ValueError(f"of the {len(loose)} pictures of the target none can be read: {bad[loose[0]]}")
+    sound = [path for path in loose if path not in bad] if other is None else dataset.without(other, bad)
+    return adapt.of_classes(dataset.without(one, bad), sound, settings, shelf), [*bad.values()]
 
 
-def _readable(found: DataSet, shelf: Shelf) -> tuple[DataSet, list[str]]:
-    """A data set without the pictures that cannot be read, and a sentence on each of these.
+def _unreadable(items: Sequence[Item], read: Callable[[Item], object]) -> dict[Item, str]:
+    """Files that cannot be read, with a sentence on each; none where there are too many to look at all."""
+    from gestalt.tasks.classify.pictures import unreadable
 
-    Raises:
-        ValueError: none of a part is left.
-    """
-    from gestalt.tasks.classify.pictures import readable
-
-    parts = (found.train, found.test)
-    if sum(map(len, parts)) > LOOKED_AT:
-        return found, []
-    good, refused = readable([one.path for part in parts for one in part], shelf)
-    if not refused:
-        return found, []
-    train, test = (tuple(one for one in part if one.path in good) for part in parts)
-    if (parts[0] and not train) or not test:
-        raise ValueError(f"of {len(refused)} pictures none can be read: {refused[0]}")
-    return found._replace(train=train, test=test), refused
+    return unreadable(items, read) if len(items) <= LOOKED_AT else {}
 
 
-def _held_out(job: Job, settings: object) -> str:
-    """The domain that a run held out, if the data set that it is tested on has it."""
-    held_out = getattr(settings, "held_out", "")
-    return held_out if held_out and (job.inputs.data / held_out).is_dir() else ""
+def _tell(run: Run, refused: Collection[str]) -> None:
+    for reason in refused:
+        run.say(f"left out: {reason}")
+    run.measure(skipped=len(refused))
 
 
 def _end(run: Run, skipped: int) -> None:

@@ -29,8 +29,11 @@ HEADS = re.compile(r"(classifier|head|heads|fc|aux|aux\d|aux_classifier|AuxLogit
 SHORTCUTS = {"downsample": ("conv1",), "shortcut": (), "skip": (), "proj": ("f", "layers")}
 """Names of shortcuts, and names one of which a sibling must then have: a `downsample` between stages is none."""
 
-WRAPPERS = ("module.", "_orig_mod.")
-"""What wrappers put before every name."""
+SQUEEZES = re.compile(r".*(SqueezeExc|SEModule|SELayer|SEBlock).*|SE")
+"""Names of kinds of modules that see one place alone and weigh channels by it."""
+
+WRAPPER = "module."
+"""What wrappers for many devices put before every name."""
 
 
 class Slot(NamedTuple):
@@ -38,7 +41,7 @@ class Slot(NamedTuple):
 
     name: of the module, without what wrappers add; "input" for the input.
     module: itself.
-    is_last: whether it is the last convolution before the head.
+    is_last: whether it is the last convolution before the head that is no shortcut and does not weigh channels.
     """
 
     name: str
@@ -58,6 +61,7 @@ def choose(net: nn.Module, layers: Layers, *, depthwise: bool = True) -> list[Sl
         ValueError: there is no such module.
     """
     named = [(_plain(name), module) for name, module in net.named_modules() if name]
+    parents = dict(named) | {"": _unwrapped(net)}
     body = [(name, part) for name, part in named if isinstance(part, CONVOLUTIONS) and not _is_head(name)]
     if layers == "input":
         return [Slot("input", net, is_last=False)]
@@ -72,7 +76,6 @@ def choose(net: nn.Module, layers: Layers, *, depthwise: bool = True) -> list[Sl
     else:
         found = [one for one in body if depthwise or not _is_depthwise(one[1])]
         if layers != "all":
-            parents = dict(named) | {"": _unwrapped(net)}
             found = [one for one in found if not (_is_shortcut(one[0], parents) or _is_temporal(one[1], one[0], named))]
         if layers == "stem":
             found = found[:1]
@@ -85,19 +88,18 @@ def choose(net: nn.Module, layers: Layers, *, depthwise: bool = True) -> list[Sl
             f"layers {layers!r} means no module of this network: choose {', '.join(PRESETS)}, or a regular expression "
             f"or function for names such as {few or 'those of its modules'}"
         )
-    last = body[-1][1] if body else None
+    through = [part for name, part in body if not (_is_shortcut(name, parents) or _is_squeeze(name, parents))]
+    last = through[-1] if through else None
     return [Slot(name, part, is_last=part is last) for name, part in found]
 
 
 def _plain(name: str) -> str:
-    for wrapper in WRAPPERS:
-        name = name.removeprefix(wrapper)
-    return name
+    return name.removeprefix(WRAPPER)
 
 
 def _unwrapped(net: nn.Module) -> nn.Module:
     children = dict(net.named_children())
-    if len(children) == 1 and f"{next(iter(children))}." in WRAPPERS:
+    if len(children) == 1 and f"{next(iter(children))}." == WRAPPER:
         return _unwrapped(next(iter(children.values())))
     return net
 
@@ -118,6 +120,12 @@ def _is_shortcut(name: str, parents: dict[str, nn.Module]) -> bool:
             if not SHORTCUTS[part] or siblings & set(SHORTCUTS[part]):
                 return True
     return False
+
+
+def _is_squeeze(name: str, parents: dict[str, nn.Module]) -> bool:
+    parts = name.split(".")
+    above = (parents[".".join(parts[:n])] for n in range(1, len(parts)))
+    return any(SQUEEZES.fullmatch(type(module).__name__) for module in above)
 
 
 def _is_temporal(module: nn.Module, name: str, named: Sequence[tuple[str, nn.Module]]) -> bool:

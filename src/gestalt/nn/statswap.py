@@ -22,12 +22,13 @@ over the places of a channel; mixstyle takes those as constants too, and efdmix 
 
 It is done by forward hooks. No module or tensor is added, so weights load before or after, and optimisers, averages and
 DDP do not notice; hooks survive pickle and deepcopy (`handle_of` finds them again). In DDP each process has chance of
-its own and partners from its own part of the batch.
+its own, told apart by its rank at the first pass, and partners from its own part of the batch.
 
 Chance comes from a generator of the handle, on the CPU, and statistics are reckoned only where the coin says so. Where
 a forward pass may be repeated for its gradient (activation checkpointing) it comes from torch's own generator instead,
 which is put back for the repetition. Under torch.compile there are no coins on the host: everything is computed, a
-tensor decides, and chance is that of the compiled program.
+tensor decides, and chance is that of the compiled program. So in both, processes have other chance only where torch's
+own generators are seeded otherwise in each.
 
 What we do otherwise than what is known of the published code, each with a test in tests/nn/test_statswap.py:
 1. Moments are in 32 bits under autocast.
@@ -49,6 +50,7 @@ References:
 import contextlib
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -94,13 +96,28 @@ class Shared:
 
     Args:
         rule: what is done.
-        generator: of coins and partners.
+        seed: of coins and partners.
     """
 
-    def __init__(self, rule: Rule, generator: Generator) -> None:
-        self.rule, self.generator = rule, generator
+    def __init__(self, rule: Rule, seed: int) -> None:
+        self.rule = rule
         self.on = True
         self.groups: Tensor | None = None
+        self._seed: int | None = seed  # until the rank of this process is known
+        self._generator = torch.Generator(device="cpu")
+
+    @property
+    def generator(self) -> Generator:
+        """Of coins and partners, other ones in each process of a distributed job, by its rank when first asked for."""
+        if self._seed is not None:
+            self._generator.set_state(seeded(self._seed, _rank()).get_state())
+            self._seed = None
+        return self._generator
+
+    def go_on(self, state: Tensor) -> None:
+        """Take chance from a state on."""
+        self._generator.set_state(state)
+        self._seed = None
 
     def chance(self) -> Generator | None:
         """The handle's generator; torch's own, which is None, where this pass may be or is a repetition.
@@ -114,26 +131,29 @@ class Shared:
         return self.generator
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"rule": self.rule, "on": self.on, "state": self.generator.get_state()}
+        return {"rule": self.rule, "on": self.on, "seed": self._seed, "state": self._generator.get_state()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.rule, self.on, self.groups = state["rule"], state["on"], None
-        self.generator = torch.Generator()
-        self.generator.set_state(state["state"])
+        self._seed, self._generator = state["seed"], torch.Generator(device="cpu")
+        self._generator.set_state(state["state"])
 
 
 class Hook:
     """What is called after the forward pass of a module, or before that of the whole network.
 
     Args:
-        name, kind: of the module.
+        slot: where it is.
         shared: with the other hooks.
     """
 
-    def __init__(self, name: str, kind: str, shared: Shared) -> None:
-        self.name, self.kind, self.shared = name, kind, shared
+    def __init__(self, slot: Slot, shared: Shared) -> None:
+        self.name, self.kind, self.is_last = slot.name, type(slot.module).__name__, slot.is_last
+        self.shared = shared
         self.p, self.never = 0.0, True
-        self.gate = torch.zeros(())  # p as a tensor, so that a compiled graph need not be made again for another one
+        self.gate = torch.zeros(
+            (), device="cpu"
+        )  # p as a tensor, so that a compiled graph need not be made again for another one
         self.passes = self.swaps = 0
         self.shape: tuple[int, ...] = ()
 
@@ -159,7 +179,7 @@ class Hook:
             made = swapped(x, rule, Chance(x.device, None, traced=True), shared.groups)
             return torch.where(torch.rand((), device=x.device) < self.gate.to(x.device), made, x)
         generator = shared.chance()
-        swaps = torch.rand((), generator=generator).item() < self.p
+        swaps = torch.rand((), generator=generator, device="cpu").item() < self.p
         if not _is_going_backward():
             self.shape = tuple(x.shape)
             self.passes += 1
@@ -204,10 +224,12 @@ class Handle:
         """Set the probability from now on; compiled networks need not be compiled again unless it becomes 0.
 
         Raises:
-            ValueError: it does not lie in [0, 1], or a name matches no slot.
+            ValueError: it does not lie in [0, 1], a name matches no slot, or the swaps were removed.
         """
-        for hook, value in zip(self._hooks, _each(p, [hook.name for hook in self._hooks]), strict=True):
-            hook.set_p(value)
+        if not self._hooked:
+            raise ValueError("these swaps were removed: apply_statswap makes others")
+        _set(self._hooks, p)
+        _warn(self._hooks)
 
     def set_groups(self, groups: Tensor | None) -> None:
         """Say of which class or domain each sample of the next batch is: (N,) on the device of the network."""
@@ -248,7 +270,7 @@ class Handle:
 
     def set_state(self, state: Tensor) -> None:
         """Go on from a state."""
-        self.generator.set_state(state)
+        self._shared.go_on(state)
 
     @property
     def _hooks(self) -> list[Hook]:
@@ -267,9 +289,9 @@ def apply_padain(
     seed: int | None = None,
 ) -> Handle:
     """Permuted AdaIN in a network, as published where nothing else is said; see `apply_statswap`."""
-    return apply_statswap(
-        net, "padain", p=p, layers=layers, partner=partner, dims=dims, eps=eps, depthwise=depthwise, seed=seed
-    )
+    hooks = _hook(net, Rule(partner=partner, dims=dims, eps=eps), p, layers, depthwise, seed)
+    _warn([hook for _, hook in hooks])
+    return Handle(hooks)
 
 
 def apply_statswap(
@@ -306,25 +328,13 @@ def apply_statswap(
         The handle, of which nothing need be kept.
 
     Raises:
-        ValueError: an argument is out of range, or `layers` or the names of `p` mean no module.
+        ValueError: an argument is out of range, the network is compiled already, or `layers` or the names of `p` mean
+            no module.
     """
     made = Rule(name=rule, partner=partner, dims=dims, eps=eps, alpha=alpha, crop=crop, windows=windows)
-    found = slots.choose(net, layers, depthwise=depthwise)
-    values = _each(p, [slot.name for slot in found])
-    chance = seeded(torch.initial_seed() if seed is None else seed, _rank())
-    shared = Shared(made, chance)
-    hooked: list[tuple[nn.Module, Hook]] = []
-    for slot, value in zip(found, values, strict=True):
-        kind = InputHook if slot.module is net and slot.name == "input" else Hook
-        hook = kind(slot.name, type(slot.module).__name__, shared)
-        hook.set_p(value)
-        if kind is InputHook:
-            slot.module.register_forward_pre_hook(hook)
-        else:
-            slot.module.register_forward_hook(hook)
-        hooked.append((slot.module, hook))
-    _warn(found, values)
-    return Handle(hooked)
+    hooks = _hook(net, made, p, layers, depthwise, seed)
+    _warn([hook for _, hook in hooks])
+    return Handle(hooks)
 
 
 def handle_of(net: nn.Module) -> Handle:
@@ -344,6 +354,45 @@ def handle_of(net: nn.Module) -> Handle:
     return Handle([(module, hook) for module, hook in found if hook.shared is found[0][1].shared])
 
 
+def _hook(
+    net: nn.Module, rule: Rule, p: Probability, layers: Layers, depthwise: bool, seed: int | None
+) -> list[tuple[nn.Module, Hook]]:
+    """Put hooks onto the modules of a network.
+
+    Raises:
+        ValueError: see `apply_statswap`.
+    """
+    if any(map(_is_compiled, net.modules())):
+        raise ValueError("the network is compiled already, and would not notice: apply it before torch.compile")
+    shared = Shared(rule, torch.initial_seed() if seed is None else seed)
+    hooked: list[tuple[nn.Module, Hook]] = []
+    for slot in slots.choose(net, layers, depthwise=depthwise):
+        is_input = slot.module is net and slot.name == "input"
+        hooked.append((slot.module, (InputHook if is_input else Hook)(slot, shared)))
+    _set([hook for _, hook in hooked], p)
+    for module, hook in hooked:
+        if isinstance(hook, InputHook):
+            module.register_forward_pre_hook(hook)
+        else:
+            module.register_forward_hook(hook)
+    return hooked
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    dynamo = sys.modules.get("torch._dynamo")  # nothing is compiled where it was not imported
+    return module._compiled_call_impl is not None or (dynamo is not None and isinstance(module, dynamo.OptimizedModule))
+
+
+def _set(hooks: Sequence[Hook], p: Probability) -> None:
+    """Set the probability of every slot.
+
+    Raises:
+        ValueError: see `Handle.set_p`.
+    """
+    for hook, value in zip(hooks, _each(p, [hook.name for hook in hooks]), strict=True):
+        hook.set_p(value)
+
+
 def _each(p: Probability, names: Sequence[str]) -> list[float]:
     """The probability of every slot.
 
@@ -361,14 +410,16 @@ def _each(p: Probability, names: Sequence[str]) -> list[float]:
     ]
 
 
-def _warn(found: Sequence[Slot], values: Sequence[float]) -> None:
-    if sum(values) > MANY:
+def _warn(hooks: Sequence[Hook]) -> None:
+    """Warn the caller of what called this of probabilities that are unwise."""
+    total = sum(hook.p for hook in hooks)
+    if total > MANY:
         warnings.warn(
-            f"{sum(values):.1f} swaps in every pass on average, p times {len(found)} slots: little is left to tell "
+            f"{total:.1f} swaps in every pass on average, p times {len(hooks)} slots: little is left to tell "
             "classes by; lower p or choose fewer layers",
             stacklevel=3,
         )
-    if any(slot.is_last and value > DEEP for slot, value in zip(found, values, strict=True)):
+    if any(hook.is_last and hook.p > DEEP for hook in hooks):
         warnings.warn(
             "the last layer is among the slots: its channel means are what the class is read from, and swapping them "
             "makes noise of the labels; leave it out, as layers='early' does",

@@ -46,6 +46,8 @@ class Rule:
         for name, known in (("partner", Partner), ("dims", Dims)):
             if getattr(self, name) not in known.__args__:
                 raise ValueError(f"{name} must be one of {', '.join(known.__args__)}, got {getattr(self, name)!r}")
+        if self.name == "dsu" and self.partner != "permute":
+            raise ValueError(f"'dsu' has no partners: leave partner {self.partner!r} out")
         if self.dims == "windows" and (self.name != "padain" or self.partner not in ("permute", "derange")):
             raise ValueError("dims 'windows' go with 'padain' and partners 'permute' or 'derange': change one of them")
         if self.dims == "frames" and self.name == "crossnorm":
@@ -75,13 +77,13 @@ class Chance:
         """In [0, 1), float32."""
         if self._traced:
             return torch.rand(shape, device=self._device)
-        return torch.rand(shape, generator=self._generator).to(self._device, non_blocking=True)
+        return torch.rand(shape, generator=self._generator, device="cpu").to(self._device, non_blocking=True)
 
     def normal(self, *shape: int) -> Tensor:
         """Of mean 0 and deviation 1, float32."""
         if self._traced:
             return torch.randn(shape, device=self._device)
-        return torch.randn(shape, generator=self._generator).to(self._device, non_blocking=True)
+        return torch.randn(shape, generator=self._generator, device="cpu").to(self._device, non_blocking=True)
 
     def beta(self, alpha: float, *shape: int) -> Tensor:
         """Of Beta(alpha, alpha), float32: by two numbers of a gamma distribution, in 64 bits, as they may be tiny."""

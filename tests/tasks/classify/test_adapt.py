@@ -10,9 +10,11 @@ from PIL import Image
 
 from classify_folders import cityscapes, drawn, gtav
 from gestalt.nn.statswap import handle_of
+from gestalt.run.service import NullRun
 from gestalt.tasks.classify import adapt, segments
 from gestalt.tasks.classify.config import Adapt, Swapping
 from gestalt.tasks.classify.dataset import find
+from gestalt.tasks.classify.pictures import Shelf
 from gestalt.tasks.classify.segments import CITYSCAPES, NONE
 from gestalt.tasks.classify.training import swaps
 
@@ -132,11 +134,60 @@ def test_folders_of_numbers_are_classes_as_they_stand(tmp_path: Path) -> None:
 
 def test_classes_of_both_sides_are_the_same(tmp_path: Path) -> None:
     one, other = (find(drawn(tmp_path / name, 4, far=far), aside=0.25) for name, far in (("a", 0.0), ("b", 1.0)))
-    sides = adapt.of_classes(one, other, TINY)
+    sides = adapt.of_classes(one, other, TINY, Shelf(16))
     found = adapt.make(sides, adapt.fresh(TINY, 3, 0), TINY, seed=0, device=CPU)
     assert {"source_accuracy", "target_accuracy", "target_mean_class"} <= set(found)
     with pytest.raises(ValueError, match="the target has the class 'zebra'"):
-        adapt.of_classes(one, other._replace(classes=("bar", "disc", "zebra")), TINY)
+        adapt.of_classes(one, other._replace(classes=("bar", "disc", "zebra")), TINY, Shelf(16))
+
+
+def test_a_target_without_labels_is_learned_from_as_a_whole(tmp_path: Path) -> None:
+    source = find(drawn(tmp_path / "a", 4), aside=0.25)
+    loose = sorted(drawn(tmp_path / "b", 2, far=1.0).rglob("*.png"))
+    sides = adapt.of_classes(source, loose, TINY, Shelf(16))
+    assert (len(sides.target.learned), len(sides.target.tested)) == (6, 0)
+    found = adapt.make(sides, adapt.fresh(TINY, 3, 0), TINY, seed=0, device=CPU)
+    assert set(found) == {"source_accuracy", "source_mean_class"}
+    (tmp_path / "c").mkdir()
+    for path in gtav(tmp_path / "gtav").glob("images/*"):
+        path.rename(tmp_path / "c" / path.name)
+    scenes = segments.find(gtav(tmp_path / "d")), segments.find(tmp_path / "c")
+    sides = adapt.of_segments(*scenes, TINY)
+    assert (len(sides.target.learned), len(sides.target.tested)) == (4, 0)
+
+
+def test_numbers_of_the_target_are_those_of_the_source(tmp_path: Path) -> None:
+    source, target = (gtav(tmp_path / name, palette=False) for name in "ab")
+    last = sorted((target / "labels").iterdir())[-1]  # of the part that is tested
+    Image.fromarray(np.full((24, 40), 99, np.uint8)).save(last)
+    with pytest.raises(ValueError, match="has the number 99, and the source's end at"):
+        adapt.of_segments(segments.find(source), segments.find(target), TINY)
+
+
+def test_one_scene_is_too_few(tmp_path: Path) -> None:
+    one, other = (segments.find(gtav(tmp_path / name, count)) for name, count in (("a", 1), ("b", 2)))
+    for name, sides in (("source", (one, other)), ("target", (other, one))):
+        with pytest.raises(ValueError, match=f"the {name} has one scene: expected two"):
+            adapt.of_segments(*sides, TINY)
+
+
+def test_a_batch_without_known_labels_teaches_nothing_and_does_not_diverge() -> None:
+    settings = dataclasses.replace(TINY, what="segments", swapping=Swapping(swap="none"))
+    sides = adapt.drawn(settings, 0)
+    piece = sides.source.piece
+    blank = sides.source._replace(
+        piece=lambda n, chance: (piece(n, chance)[0], torch.full_like(piece(n, chance)[1], NONE))
+    )
+    losses = []
+
+    class Told(NullRun):
+        def log(self, step: int, **measures: float) -> None:
+            losses.append((step, measures["loss"], measures["accuracy"]))
+
+    fresh = adapt.fresh(settings, len(sides.classes), 0)
+    net = adapt.fit(sides._replace(source=blank), fresh, settings, seed=0, device=CPU, run=Told())
+    assert losses == [(step, 0.0, 0.0) for step in range(4)]
+    assert all(bool(value.isfinite().all()) for value in net.state_dict().values())
 
 
 def test_overlaps_and_recalls_are_those_of_a_slow_count() -> None:

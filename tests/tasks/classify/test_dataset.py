@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from classify_folders import KINDS, cifar_c, drawn, imagenet, imagenet_c, pacs
-from gestalt.tasks.classify.dataset import find, find_corrupted
+from gestalt.tasks.classify.dataset import (
+    find,
+    find_corrupted,
+    find_tested,
+    find_unlabelled,
+    without,
+    without_some,
+)
 
 
 def test_a_part_for_tests_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -41,6 +48,83 @@ def test_what_is_set_aside_hangs_on_names_alone(tmp_path: Path) -> None:
     drawn(other, 1, seed=5)
     held = [{path.name for path, *_ in find(root, aside=0.3).test} for root in (one, other)]
     assert len(held[0] - held[1]) <= 3
+
+
+@pytest.mark.parametrize("names", [("train", "valid"), ("Train", "Validation"), ("TRAIN", "VAL"), ("train", "Test")])
+def test_parts_have_names_in_any_case_and_are_no_domains(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name, count in zip(names, (3, 2), strict=True):
+        drawn(tmp_path / name, count)
+    found = find(tmp_path, aside=0.5)
+    assert (len(found.train), len(found.test), found.domains) == (9, 6, ())
+    assert found.layout == f"{names[0]}/ and {names[1]}/"
+
+
+def test_nothing_to_test_with_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to test with, expected at least two pictures of a class"):
+        find(drawn(tmp_path / "one", 1), aside=0.5)
+    root = imagenet(tmp_path / "data")
+    shutil.rmtree(root / "val")
+    (root / "val").mkdir()
+    with pytest.raises(ValueError, match="nothing to test with"):
+        find(root, aside=0.5)
+    shutil.move(root / "train", root / "val/train")
+    (root / "train").mkdir()
+    with pytest.raises(ValueError, match="has no class folders"):
+        find(root, aside=0.5)
+
+
+def test_everything_is_tested_where_nothing_is_set_aside(tmp_path: Path) -> None:
+    found = find_tested(drawn(tmp_path / "data", 4), aside=None)
+    assert (len(found.train), len(found.test)) == (0, 12)
+    assert found.told == "class folders: 3 classes, 12 pictures to test with"
+    assert len(find_tested(tmp_path / "data", aside=0.25).test) == 3
+    domains = find_tested(pacs(tmp_path / "pacs", 2), aside=None)
+    assert (len(domains.test), len(domains.domains)) == (24, 4)
+    assert len(find_tested(imagenet(tmp_path / "imagenet"), aside=None).test) == 6
+
+
+def test_what_cannot_be_read_is_not_counted(tmp_path: Path) -> None:
+    found = find(drawn(tmp_path / "data", 4), aside=0.25)
+    bad = {found.train[0].path: "damaged", found.test[0].path: "damaged"}
+    assert without(found, bad).told == "class folders: 3 classes, 8 pictures to learn from and 2 to test with"
+    with pytest.raises(ValueError, match="to learn the class 'disc' from none can be read: damaged"):
+        without(found, {one.path: "damaged" for one in found.train if one.label == 1})
+    with pytest.raises(ValueError, match="of the 3 pictures to test with none can be read: damaged"):
+        without(found, {one.path: "damaged" for one in found.test})
+    corrupted = find_corrupted(imagenet_c(tmp_path / "c"))
+    assert corrupted is not None
+    fog = [one.path for one in corrupted.sets["fog", 5]]
+    assert len(without_some(corrupted, {fog[0]: "damaged"}).sets["fog", 5]) == 5
+    with pytest.raises(ValueError, match="of fog/5 none can be read: damaged"):
+        without_some(corrupted, dict.fromkeys(fog, "damaged"))
+
+
+@pytest.mark.parametrize(("name", "words"), [("d\nisc", "has a line break"), ("d\udce9", "is not UTF-8")])
+def test_names_that_tables_cannot_hold_are_told(tmp_path: Path, name: str, words: str) -> None:
+    for root in (
+        drawn(tmp_path / "data", 2),
+        imagenet(tmp_path / "parts") / "train",
+        pacs(tmp_path / "pacs") / "photo",
+    ):
+        (root / "disc").rename(root / name)
+    (imagenet_c(tmp_path / "c") / "fog").rename(tmp_path / "c" / name)
+    pacs(tmp_path / "domains").joinpath("photo").rename(tmp_path / "domains" / name)
+    for folder in ("data", "parts", "pacs", "domains"):
+        with pytest.raises(ValueError, match=words):
+            find(tmp_path / folder, aside=0.5)
+    with pytest.raises(ValueError, match=words):
+        find_corrupted(tmp_path / "c")
+
+
+def test_pictures_without_labels(tmp_path: Path) -> None:
+    root = tmp_path / "flat"
+    root.mkdir()
+    for path in drawn(tmp_path / "data", 2).rglob("*.png"):
+        shutil.copy(path, root)
+    assert len(find_unlabelled(root)) == 6
+    for labelled in (tmp_path / "data", pacs(tmp_path / "pacs", 1), imagenet(tmp_path / "imagenet")):
+        shutil.copy(root / "bar_0_0.png", labelled)
+        assert find_unlabelled(labelled) == []
 
 
 def test_domains_are_told_apart_and_one_can_be_held_out(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from gestalt.ops.chance import noise, seeded
 from gestalt.tasks.classify.config import Train
 from gestalt.tasks.classify.corruptions import CORRUPTIONS, corrupt
 from gestalt.tasks.classify.dataset import find
-from gestalt.tasks.classify.pictures import Shelf, as_tested, changed, mixed, readable, turned
+from gestalt.tasks.classify.pictures import Shelf, as_tested, changed, mixed, turned, unreadable
 from gestalt.tasks.classify.train import batches
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 44, 3), np.uint8)
@@ -67,6 +67,23 @@ def test_copies_by_augmix_come_again_with_torch_s_chance() -> None:
     assert float(one.abs().max()) <= 1
 
 
+def test_augmix_leaves_alone_what_corruptions_are_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.transforms import autoaugment
+
+    seen, original = set(), autoaugment._apply_op
+
+    def watched(image: torch.Tensor, name: str, *rest: object, **more: object) -> torch.Tensor:
+        seen.add(name)
+        return original(image, name, *rest, **more)  # pyright: ignore
+
+    monkeypatch.setattr(autoaugment, "_apply_op", watched)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(1)
+        mixed(torch.zeros(40, 3, 8, 8))
+    assert {"AutoContrast", "Posterize", "Rotate"} <= seen
+    assert not seen & {"Brightness", "Color", "Contrast", "Sharpness"}
+
+
 def test_everything_comes_once_before_anything_again() -> None:
     order = [n for step in range(6) for n in turns(9, 4, step, 3)]
     assert sorted(order[:9]) == sorted(order[9:]) == list(range(9))
@@ -91,10 +108,9 @@ def test_a_batch_depends_on_the_seed_and_the_step_alone(tmp_path: Path, monkeypa
 def test_damaged_pictures_are_named(tmp_path: Path) -> None:
     paths = sorted(drawn(tmp_path / "data", 2).rglob("*.png"))
     paths[1].write_text("no picture")
-    good, refused = readable(paths, Shelf(16))
-    assert good == set(paths) - {paths[1]}
-    assert len(refused) == 1
-    assert paths[1].name in refused[0]
+    found = unreadable(paths, Shelf(16).read)
+    assert list(found) == [paths[1]]
+    assert paths[1].name in found[paths[1]]
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)

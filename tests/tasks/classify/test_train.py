@@ -14,6 +14,7 @@ from gestalt.ops.chance import noise, seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify import network, train, training
 from gestalt.tasks.classify.config import Adapt, Learning, Swapping, Train
+from gestalt.tasks.classify.config import Test as Asked
 from gestalt.tasks.classify.dataset import DataSet, find
 from gestalt.tasks.classify.evaluate import accuracies, ask
 from gestalt.tasks.classify.pictures import Shelf
@@ -115,6 +116,16 @@ def test_gradients_are_shortened() -> None:
     assert float((net.weight - before).norm().detach()) == pytest.approx(0.5, rel=1e-4)
 
 
+def test_training_that_diverges_stops() -> None:
+    net = torch.nn.Linear(2, 1)
+    optimiser = torch.optim.SGD(net.parameters(), 1.0)
+    for loss in (net(torch.ones(1, 2)).sum() * float("inf"), net(torch.ones(1, 2)).sum() * float("nan")):
+        before = net.weight.detach().clone()
+        with pytest.raises(ValueError, match="the loss is no number any more"):
+            training.stepped(net, optimiser, loss, 1.0, Learning())
+        assert torch.equal(net.weight, before)
+
+
 def test_an_average_has_no_swaps(found: DataSet) -> None:
     asked = settings(epochs=1, average=0.99, swapping=Swapping(swap_p=1.0, swap_layers="stem"))
     net = train.fit(found.train, train.fresh(asked, 3, 0), asked, seed=0, device=CPU)
@@ -151,6 +162,7 @@ def test_pictures_are_given_as_torchvision_s_networks_expect_them() -> None:
         ("resnet19", 32, "there is no --model resnet19"),
         ("cifar-vgg11", 32, "there is no --model"),
         ("alexnet", 16, "does not take"),
+        ("vit_b_16", 20, "does not take pictures of --size 20"),
     ],
 )
 def test_other_networks_are_refused(name: str, size: int, words: str) -> None:
@@ -178,7 +190,12 @@ def test_weights_of_torchvision_are_begun_with(tmp_path: Path) -> None:
         (Train, {"drops": (1.5,)}, "--drops must lie"),
         (Train, {"swapping": Swapping(partner="directed")}, "--partner directed"),
         (Adapt, {"far": -1.0}, "--far must be at least 0"),
-        (Swapping, {"swap_p": 1.1}, "--swap-p must be at most 1"),
+        (Adapt, {"swapping": Swapping(swap="dsu")}, "--swap dsu"),
+        (Adapt, {"swapping": Swapping(partner="derange")}, "--partner derange"),
+        (Swapping, {"swap_p": 1.1}, "--swap-p must lie between"),
+        (Swapping, {"swap_p": -0.5}, "--swap-p must lie between"),
+        (Swapping, {"swap": "dsu", "partner": "derange"}, "no partners"),
+        (Asked, {"clean": True, "reference": "run"}, "--reference is of corruptions"),
     ],
 )
 def test_settings_out_of_range_are_refused(kind: type, given: dict[str, object], words: str) -> None:

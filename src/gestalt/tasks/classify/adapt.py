@@ -24,6 +24,7 @@ import copy
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.drawn import signs
+from gestalt.media.atomic import quoted
 from gestalt.nn.average import follow
 from gestalt.nn.learning import Parallel, turns
 from gestalt.ops.chance import seeded
@@ -39,7 +41,7 @@ from gestalt.run.ahead import ahead
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify import network, segments, tables
 from gestalt.tasks.classify.config import Adapt
-from gestalt.tasks.classify.dataset import DataSet
+from gestalt.tasks.classify.dataset import DataSet, Labelled
 from gestalt.tasks.classify.network import Classifier
 from gestalt.tasks.classify.pictures import Shelf, as_tested, changed
 from gestalt.tasks.classify.segments import NONE, Scene, Scenes
@@ -93,7 +95,7 @@ class Sides(NamedTuple):
 def make(
     sides: Sides, net: Classifier, settings: Adapt, *, seed: int, device: torch.device, run: NullRun = NullRun()
 ) -> dict[str, float]:
-    """Adapt, keep weights/adapted.safetensors, and say how well both sides are told.
+    """Adapt, keep weights/adapted.safetensors and classes.csv, and say how well both sides are told.
 
     Args:
         sides: see there.
@@ -108,8 +110,6 @@ def make(
     found: dict[str, float] = {}
     rows = []
     for name, side in (("source", sides.source), ("target", sides.target)):
-        if not side.tested:
-            continue
         confusion = confusions(net, side, len(sides.classes), settings.batch)
         if not int(confusion.sum()):
             run.say(f"nothing of the {name} can be tested: it has no labels")
@@ -119,6 +119,8 @@ def make(
         found[f"{name}_{'miou' if settings.what == 'segments' else 'mean_class'}"] = float(each[~each.isnan()].mean())
         rows += [(name, c, "" if bool(v.isnan()) else f"{v:.6f}") for c, v in zip(sides.classes, each, strict=True)]
     what = "intersection over union" if settings.what == "segments" else "part named right"
+    names = ([name] for name in sides.classes)
+    tables.write(tables.CLASSES, "in the order of what the network gives", ("class",), names, run=run)
     tables.write("tested.csv", f"of each class, {what}", ("side", "class", "value"), rows, run=run)
     run.measure(**found, source=len(sides.source.learned), target=len(sides.target.learned))
     run.say(", ".join(f"{name.replace('_', ' ')} {value:.1%}" for name, value in found.items()))
@@ -153,12 +155,13 @@ def fit(
             with autocast(device):
                 logits = learner(x.to(device, memory_format=torch.channels_last))
             own = logits[: len(labels)].float()
-            loss = F.cross_entropy(own, labels, ignore_index=NONE)
+            asked = labels != NONE
+            loss = F.cross_entropy(own, labels, ignore_index=NONE, reduction="sum") / asked.sum().clamp_min(1)
             stepped(net, optimiser, loss, rate_of(step, alone, settings), settings)
         if average is not None:
             follow(average, net, min(settings.average, (step + 1) / (step + 10)))
-        asked = labels != NONE
-        run.log(step, loss=float(loss.detach()), accuracy=float((own.argmax(1) == labels)[asked].float().mean()))
+        right = ((own.argmax(1) == labels) & asked).sum() / asked.sum().clamp_min(1)
+        run.log(step, loss=float(loss.detach()), accuracy=float(right))
     if handle is not None:
         handle.remove()
     return (net if average is None else average).requires_grad_(False).eval()
@@ -266,39 +269,49 @@ def drawn(settings: Adapt, seed: int) -> Sides:
     return Sides(("ground", *signs.SHAPES) if pixels else signs.SHAPES, side(0, 0.0), side(1, settings.far))
 
 
-def of_classes(source: DataSet, target: DataSet, settings: Adapt) -> Sides:
-    """Two data sets of pictures by class.
+def of_classes(source: DataSet, target: DataSet | Sequence[Path], settings: Adapt, shelf: Shelf) -> Sides:
+    """Two data sets of pictures by class; of the target pictures without labels will do.
+
+    Args:
+        source: with labels.
+        target: with labels for its part to test with, or pictures alone, of which none are tested.
+        settings: of adapting.
+        shelf: of the pictures.
 
     Raises:
-        ValueError: their classes differ.
+        ValueError: the target has classes that the source has not.
     """
-    if set(target.classes) - set(source.classes):
-        odd = min(set(target.classes) - set(source.classes))
-        raise ValueError(f"the target has the class {odd!r}, which the source has not: expected the same classes")
+    unlabelled = not isinstance(target, DataSet)
+    if not unlabelled and (odd := set(target.classes) - set(source.classes)):
+        raise ValueError(f"the target has the class {min(odd)!r}, which the source has not: expected the same classes")
 
-    def side(found: DataSet) -> Side:
-        items, shelf = (*found.train, *found.test), Shelf(settings.size)
-        number = {n: source.classes.index(name) for n, name in enumerate(found.classes)}
+    def labelled(found: DataSet, part: Sequence[Labelled]) -> list[tuple[Path, int]]:
+        return [(one.path, source.classes.index(found.classes[one.label])) for one in part]
+
+    def side(learned: list[tuple[Path, int]], tested: list[tuple[Path, int]]) -> Side:
+        items = learned + tested
 
         def piece(n: int, chance: np.random.Generator | None) -> tuple[Tensor, Tensor]:
-            picture = shelf.read(items[n].path)
-            x = (
-                as_tested(picture, settings.size, "shift")
-                if chance is None
-                else changed(picture, settings.size, "shift", chance)
-            )
-            return x, torch.tensor([number[items[n].label]])
+            path, label = items[n]
+            picture, size, augment = shelf.read(path), settings.size, settings.augment
+            x = as_tested(picture, size, augment) if chance is None else changed(picture, size, augment, chance)
+            return x, torch.tensor([label])
 
-        return Side(piece, range(len(found.train)), range(len(found.train), len(items)))
+        return Side(piece, range(len(learned)), range(len(learned), len(items)))
 
-    return Sides(source.classes, side(source), side(target))
+    other = (
+        side([(path, NONE) for path in target], [])
+        if unlabelled
+        else side(labelled(target, target.train), labelled(target, target.test))
+    )
+    return Sides(source.classes, side(labelled(source, source.train), labelled(source, source.test)), other)
 
 
 def of_segments(source: Scenes, target: Scenes, settings: Adapt) -> Sides:
-    """Two folders of scenes.
+    """Two folders of scenes; of the target pictures without labels will do, of which then none are tested.
 
     Raises:
-        ValueError: the source has no labels, or numbers that are no classes.
+        ValueError: the source has no labels, labels have numbers that are no classes, or a side has too few scenes.
     """
     if any(scene.labels is None for scene in source.train):
         raise ValueError("a picture of the source has no labels: expected labels of the same name for all")
@@ -306,11 +319,15 @@ def of_segments(source: Scenes, target: Scenes, settings: Adapt) -> Sides:
     numbers = segments.of_cities() if cities else None
     classes = tuple(segments.CITYSCAPES) if cities else _numbered(source.train)
 
-    def side(found: Scenes) -> Side:
+    def side(name: str, found: Scenes) -> Side:
         scenes: list[Scene] = [*found.train, *found.test]
         count = len(found.train)
-        if not found.test:
+        if not found.test and any(scene.labels is not None for scene in scenes):
+            if len(scenes) < 2:
+                raise ValueError(f"the {name} has one scene: expected two, to learn from and to test with")
             count = min(max(round((1 - settings.aside) * len(scenes)), 1), len(scenes) - 1)
+        if not cities:
+            _check_numbers(scenes[count:], len(classes))
 
         def piece(n: int, chance: np.random.Generator | None) -> tuple[Tensor, Tensor]:
             x, labels = segments.read(scenes[n], settings.size, numbers)
@@ -318,17 +335,33 @@ def of_segments(source: Scenes, target: Scenes, settings: Adapt) -> Sides:
 
         return Side(piece, range(count), range(count, len(scenes)))
 
-    return Sides(classes, side(source), side(target))
+    return Sides(classes, side("source", source), side("target", target))
+
+
+def _check_numbers(scenes: Sequence[Scene], classes: int) -> None:
+    """See that labels are of classes.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for scene in scenes:
+        if scene.labels is not None and (most := _largest(scene.labels)) >= classes:
+            raise ValueError(
+                f"{quoted(scene.labels)} has the number {most}, and the source's end at {classes - 1}: expected the "
+                f"same classes, and {NONE} for none"
+            )
+
+
+def _largest(labels: Path) -> int:
+    """The largest number of a class in a label file; -1 if there is none."""
+    numbers = segments.numbers_of(labels)
+    known = numbers[numbers != NONE]
+    return int(known.max()) if known.numel() else -1
 
 
 def _numbered(scenes: Sequence[Scene]) -> tuple[str, ...]:
     """Classes by the numbers that are in labels."""
-    most = 0
-    for scene in scenes:
-        assert scene.labels is not None
-        numbers = segments.numbers_of(scene.labels)
-        known = numbers[numbers != NONE]
-        most = max(most, int(known.max()) if known.numel() else 0)
+    most = max(_largest(scene.labels) for scene in scenes if scene.labels is not None)
     if most < 1:
         raise ValueError("labels of the source know one class alone: expected numbers from 0 on, for each class one")
     return tuple(str(n) for n in range(most + 1))

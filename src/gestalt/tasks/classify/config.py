@@ -27,8 +27,8 @@ class Swapping:
     """What is done to the statistics of layers in training: those of another picture (padain), of a part of one
     (crossnorm), something between (mixstyle, efdmix), noise (dsu), or nothing."""
 
-    swap_p: float = -1.0
-    """Probability of it, at each layer in each step; below 0: .01 for padain, .5 for the others."""
+    swap_p: float | Literal["auto"] = "auto"
+    """Probability of it, at each layer in each step; auto: .01 for padain, .5 for the others."""
 
     swap_layers: str = ""
     """After which layers: paper (every convolution but shortcuts), early (stem and first half of the stages), stem,
@@ -36,21 +36,23 @@ class Swapping:
 
     partner: Literal["permute", "derange", "cross_class", "cross_domain", "directed"] = "permute"
     """Whose statistics: any picture's of the batch, another's, one's of another class or domain; in adapt always
-    directed, from the target to the source."""
+    directed, from the target to the source. dsu has no partners."""
 
     def __post_init__(self) -> None:
-        """Check the range.
+        """Check the range, and what goes together.
 
         Raises:
             ValueError: one sentence naming the setting.
         """
-        if not self.swap_p <= 1:
-            raise ValueError(f"--swap-p must be at most 1, got {self.swap_p}")
+        if self.swap_p != "auto" and not 0 <= self.swap_p <= 1:
+            raise ValueError(f"--swap-p must lie between 0 and 1, got {self.swap_p}")
+        if self.swap == "dsu" and self.partner != "permute":
+            raise ValueError(f"--swap dsu has no partners: leave --partner {self.partner} out")
 
     @property
     def p(self) -> float:
         """The probability that is meant."""
-        return self.swap_p if self.swap_p >= 0 else USUAL[self.swap][0]
+        return USUAL[self.swap][0] if self.swap_p == "auto" else self.swap_p
 
     @property
     def layers(self) -> str:
@@ -167,14 +169,14 @@ class Test:
     batch: int = 64
     """Pictures that are looked at together."""
 
-    severities: tuple[int, ...] = (1, 3, 5)
-    """Of gestalt's own corruptions, from 1 to 5, that pictures are tested with where the data set has none."""
+    severities: tuple[int, ...] = ()
+    """Of corruptions, from 1 to 5; without, 1, 3 and 5 of gestalt's own and all of a corruption set."""
 
     only: tuple[str, ...] = ()
     """Corruptions that are tested, by name; all without."""
 
     clean: bool = False
-    """Test pictures as they are, without any corruption of gestalt's own."""
+    """Test pictures as they are, without any corruption."""
 
     reference: str = ""
     """Another run of classify test on the same corruptions, whose errors those of this one are divided by (mCE)."""
@@ -190,7 +192,9 @@ class Test:
         if self.reference:
             object.__setattr__(self, "reference", os.path.abspath(os.path.expanduser(self.reference)))
         at_least(self, 1, "batch")
-        if not self.severities or any(not 1 <= one <= 5 for one in self.severities):
+        if self.clean and self.reference:
+            raise ValueError("--reference is of corruptions, and --clean tests none: leave one of them out")
+        if any(not 1 <= one <= 5 for one in self.severities):
             raise ValueError(f"--severities must lie between 1 and 5, got {' '.join(map(str, self.severities))}")
 
 
@@ -235,3 +239,12 @@ class Adapt(Learning):
         at_least(self, 0, "far")
         inside(self, "aside")
         below_one(self, "alone")
+        if self.swapping.swap == "dsu":
+            raise ValueError("--swap dsu makes noise and takes nothing from the target: choose another")
+        if self.swapping.partner not in ("permute", "directed"):
+            raise ValueError(f"--partner {self.swapping.partner}: in adapt it is always directed; leave it out")
+
+    @property
+    def augment(self) -> Literal["shift"]:
+        """How pictures of folders are changed at random; see `Train`."""
+        return "shift"

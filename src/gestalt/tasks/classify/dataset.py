@@ -1,6 +1,6 @@
 """Pictures by class, in the layouts that data sets of classification come in.
 
-    <root>/train/<class>/*, <root>/val/<class>/*      ImageNet; test/ for val/, too
+    <root>/train/<class>/*, <root>/val/<class>/*      ImageNet; also valid/, validation/ or test/, in capitals or not
     <root>/<domain>/<class>/*                         PACS, Office-Home and so on: classes are the same in every domain
     <root>/<class>/*                                  one folder per class
 
@@ -8,7 +8,7 @@
     <root>/<corruption>.npy, <root>/labels.npy        CIFAR-10-C and CIFAR-100-C: five parts of equal length, mild first
 
 Where nothing says what is to be tested with, a part of every class (of every domain) is: what comes first by a hash of
-the file's name, so that it is the same on every machine.
+the file's name, so that it is the same on every machine. What has no labels is a folder of pictures, <root>/*.
 
 References:
     Li, Yang, Song, Hospedales: Deeper, Broader and Artier Domain Generalization. ICCV 2017 (PACS).
@@ -24,7 +24,7 @@ from typing import NamedTuple
 from gestalt.media.atomic import AnyPath, quoted
 from gestalt.media.folders import existing, inside, pictures
 
-TRAIN, TESTS = "train", ("val", "test")
+TRAIN, TESTS = "train", ("val", "valid", "validation", "test")
 SEVERITIES = 5
 
 
@@ -40,16 +40,24 @@ class DataSet(NamedTuple):
     """What there is to learn from and to test with.
 
     classes: their names, in order.
-    train, test: neither is empty, and no picture is in both.
+    train: empty where nothing is to be learned.
+    test: never empty, and without any picture of `train`.
     domains: their names; empty where there are none.
-    told: the layout and the numbers, in one sentence.
+    layout: in a few words.
     """
 
     classes: tuple[str, ...]
     train: tuple[Labelled, ...]
     test: tuple[Labelled, ...]
     domains: tuple[str, ...]
-    told: str
+    layout: str
+
+    @property
+    def told(self) -> str:
+        """The layout and the numbers, in one sentence."""
+        learned = f"{len(self.train)} pictures to learn from and " if self.train else ""
+        pictures = "" if self.train else " pictures"
+        return f"{self.layout}: {len(self.classes)} classes, {learned}{len(self.test)}{pictures} to test with"
 
 
 class Corrupted(NamedTuple):
@@ -66,7 +74,7 @@ class Corrupted(NamedTuple):
 
 
 def find(folder: AnyPath, *, aside: float, held_out: str = "") -> DataSet:
-    """What is in a folder.
+    """What is in a folder to learn from and to test with.
 
     Args:
         folder: in one of the layouts.
@@ -77,34 +85,63 @@ def find(folder: AnyPath, *, aside: float, held_out: str = "") -> DataSet:
         ValueError: it is of no known layout, there are fewer than two classes or too few pictures, or the domain is
             not there.
     """
+    found = _read(existing(folder), aside, held_out)
+    if few := _unlearned(found):
+        raise ValueError(f"there is nothing to learn the class {few!r} from: expected at least two pictures of it")
+    return found
+
+
+def find_tested(folder: AnyPath, *, aside: float | None, held_out: str = "") -> DataSet:
+    """What is in a folder to test with alone.
+
+    Args:
+        folder: in one of the layouts.
+        aside: as `find`; None for everything.
+        held_out: as `find`.
+
+    Raises:
+        ValueError: as `find`.
+    """
+    return _read(existing(folder), aside, held_out)._replace(train=())
+
+
+def find_unlabelled(folder: AnyPath) -> list[Path]:
+    """The pictures right in a folder; none if it is of a layout with labels.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
     root = existing(folder)
-    if (root / TRAIN).is_dir() and (tests := [root / name for name in TESTS if (root / name).is_dir()]):
-        parts = [by_class(part) for part in (root / TRAIN, tests[0])]
-        classes = tuple(parts[0])
-        unknown = set(parts[1]) - set(classes)
-        if unknown:
-            raise ValueError(f"{quoted(tests[0])} has the class {min(unknown)!r}, which {TRAIN}/ has not")
-        train, test = (_labelled(part, classes, "") for part in parts)
-        if held_out:
-            raise ValueError(f"--held-out {held_out}: {quoted(root)} has no domains; leave it out")
-        return _told(classes, train, test, (), f"{TRAIN}/ and {tests[0].name}/")
-    if classes := by_class(root):
-        if held_out:
-            raise ValueError(f"--held-out {held_out}: {quoted(root)} has no domains; leave it out")
-        train, test = _parted(_labelled(classes, tuple(classes), ""), aside)
-        return _told(tuple(classes), train, test, (), "class folders")
-    domains = {place.name: found for place in inside(root) if place.is_dir() and (found := by_class(place))}
-    if len(domains) < 2:
-        raise ValueError(
-            f"{quoted(root)} is of no known layout: expected {TRAIN}/CLASS/ and {' or '.join(TESTS)}/CLASS/, or "
-            "CLASS/, or DOMAIN/CLASS/ with pictures in them"
-        )
-    return _of_domains(root, domains, aside, held_out)
+    labelled = by_class(root) or any(by_class(place) for place in inside(root) if place.is_dir())
+    return [] if labelled else pictures(root)
+
+
+def without(found: DataSet, unreadable: Mapping[Path, str]) -> DataSet:
+    """A data set without the pictures that cannot be read.
+
+    Args:
+        found: the data set.
+        unreadable: pictures, with a sentence on each.
+
+    Raises:
+        ValueError: nothing is left of a class to learn from, or nothing to test with.
+    """
+    train, test = (tuple(one for one in part if one.path not in unreadable) for part in (found.train, found.test))
+    left = found._replace(train=train, test=test)
+    if found.train and (lost := _unlearned(left)):
+        raise ValueError(f"of the pictures to learn the class {lost!r} from none can be read: {_one(unreadable)}")
+    if not test:
+        raise ValueError(f"of the {len(found.test)} pictures to test with none can be read: {_one(unreadable)}")
+    return left
 
 
 def by_class(folder: Path) -> dict[str, list[Path]]:
-    """The pictures right in each folder of a folder, by its name; folders without any are left out."""
-    return {place.name: found for place in inside(folder) if place.is_dir() and (found := pictures(place))}
+    """The pictures right in each folder of a folder, by its name; folders without any are left out.
+
+    Raises:
+        ValueError: a name is of no use for tables.
+    """
+    return {_name(place): found for place in inside(folder) if place.is_dir() and (found := pictures(place))}
 
 
 def find_corrupted(folder: AnyPath) -> Corrupted | None:
@@ -124,11 +161,90 @@ def find_corrupted(folder: AnyPath) -> Corrupted | None:
     for kind in inside(root):
         for severity in range(1, SEVERITIES + 1):
             if found := by_class(kind / str(severity)):
-                sets[kind.name, severity] = found
+                sets[_name(kind), severity] = found
     if not sets:
         return None
     classes = tuple(sorted({name for found in sets.values() for name in found}))
     return Corrupted(classes, {one: _labelled(found, classes, "") for one, found in sets.items()}, arrays=False)
+
+
+def without_some(found: Corrupted, unreadable: Mapping[Path, str]) -> Corrupted:
+    """A corruption set without the pictures that cannot be read.
+
+    Args:
+        found: the set.
+        unreadable: as `without`.
+
+    Raises:
+        ValueError: nothing is left of a corruption in a severity.
+    """
+    sets = {one: tuple(each for each in items if each.path not in unreadable) for one, items in found.sets.items()}
+    if lost := [one for one, items in sets.items() if not items]:
+        raise ValueError(f"of the pictures of {lost[0][0]}/{lost[0][1]} none can be read: {_one(unreadable)}")
+    return found._replace(sets=sets)
+
+
+def _one(unreadable: Mapping[Path, str]) -> str:
+    return next(iter(unreadable.values()))
+
+
+def _read(root: Path, aside: float | None, held_out: str) -> DataSet:
+    """What is in a folder, of which nothing is known to be enough to learn from.
+
+    Raises:
+        ValueError: as `find`.
+    """
+    places = [place for place in inside(root) if place.is_dir()]
+    if parts := _parts(places):
+        learned, tested = (by_class(part) for part in parts)
+        if not learned:
+            raise ValueError(f"{quoted(parts[0])} has no class folders with pictures in them")
+        if unknown := set(tested) - set(learned):
+            raise ValueError(f"{quoted(parts[1])} has the class {min(unknown)!r}, which {parts[0].name}/ has not")
+        train, test = (_labelled(part, tuple(learned), "") for part in (learned, tested))
+        found = DataSet(tuple(learned), train, test, (), f"{parts[0].name}/ and {parts[1].name}/")
+    elif classes := by_class(root):
+        train, test = _parted(_labelled(classes, tuple(classes), ""), aside)
+        found = DataSet(tuple(classes), train, test, (), "class folders")
+    else:
+        found = _of_domains(
+            root, {_name(place): each for place in places if (each := by_class(place))}, aside, held_out
+        )
+    if held_out and not found.domains:
+        raise ValueError(f"--held-out {held_out}: {quoted(root)} has no domains; leave it out")
+    if len(found.classes) < 2:
+        raise ValueError(f"there is only the class {''.join(found.classes)!r}: expected at least two")
+    if not found.test:
+        raise ValueError(f"{found.layout}: there is nothing to test with, expected at least two pictures of a class")
+    return found
+
+
+def _parts(places: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The folder to learn from and the one to test with, if both are there."""
+    named = {place.name.casefold(): place for place in places}
+    tests = [named[name] for name in TESTS if name in named]
+    return (named[TRAIN], tests[0]) if TRAIN in named and tests else None
+
+
+def _name(place: Path) -> str:
+    """The name of the folder of a class, domain or corruption.
+
+    Raises:
+        ValueError: it is of no use for tables.
+    """
+    try:
+        place.name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"the name of the folder {quoted(place)} is not UTF-8: rename it") from None
+    if len(place.name.splitlines()) > 1:
+        raise ValueError(f"the name of the folder {quoted(place)} has a line break: rename it")
+    return place.name
+
+
+def _unlearned(found: DataSet) -> str:
+    """A class that nothing is there to learn from, "" if there is none."""
+    known = {one.label for one in found.train}
+    return next((name for n, name in enumerate(found.classes) if n not in known), "")
 
 
 def _labelled(found: Mapping[str, Sequence[Path]], classes: Sequence[str], domain: str) -> tuple[Labelled, ...]:
@@ -137,8 +253,13 @@ def _labelled(found: Mapping[str, Sequence[Path]], classes: Sequence[str], domai
 
 
 def _of_domains(
-    root: Path, domains: Mapping[str, Mapping[str, Sequence[Path]]], aside: float, held_out: str
+    root: Path, domains: Mapping[str, Mapping[str, Sequence[Path]]], aside: float | None, held_out: str
 ) -> DataSet:
+    if len(domains) < 2:
+        raise ValueError(
+            f"{quoted(root)} is of no known layout: expected {TRAIN}/CLASS/ and val/CLASS/ or test/CLASS/, or CLASS/, "
+            "or DOMAIN/CLASS/ with pictures in them"
+        )
     first, *others = list(domains)
     for other in others:
         if odd := set(domains[first]) ^ set(domains[other]):
@@ -157,10 +278,13 @@ def _of_domains(
         train += learned
         test += tested
     layout = f"{len(domains)} domains" + (f", {held_out} held out" if held_out else "")
-    return _told(classes, tuple(train), tuple(test), tuple(domains), layout)
+    return DataSet(classes, tuple(train), tuple(test), tuple(domains), layout)
 
 
-def _parted(labelled: Sequence[Labelled], aside: float) -> tuple[tuple[Labelled, ...], tuple[Labelled, ...]]:
+def _parted(labelled: Sequence[Labelled], aside: float | None) -> tuple[tuple[Labelled, ...], tuple[Labelled, ...]]:
+    """What is learned from and what is tested: a part of each class, or everything."""
+    if aside is None:
+        return (), tuple(labelled)
     counts, chosen = Counter(one.label for one in labelled), set()
     for label, count in counts.items():
         share = min(max(round(aside * count), 1), count - 1)
@@ -171,19 +295,3 @@ def _parted(labelled: Sequence[Labelled], aside: float) -> tuple[tuple[Labelled,
 
 def _order(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-
-
-def _told(
-    classes: tuple[str, ...],
-    train: tuple[Labelled, ...],
-    test: tuple[Labelled, ...],
-    domains: tuple[str, ...],
-    layout: str,
-) -> DataSet:
-    if len(classes) < 2:
-        raise ValueError(f"there is only the class {''.join(classes)!r}: expected at least two")
-    few = [name for n, name in enumerate(classes) if all(one.label != n for one in train)]
-    if few:
-        raise ValueError(f"there is nothing to learn the class {few[0]!r} from: expected at least two pictures of it")
-    told = f"{layout}: {len(classes)} classes, {len(train)} pictures to learn from and {len(test)} to test with"
-    return DataSet(classes, train, test, domains, told)

@@ -1,6 +1,7 @@
-"""A finished run of `classify train`, to be taken up."""
+"""A finished run of `classify train` or `classify adapt`, to be taken up."""
 
 import csv
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +10,8 @@ import torch
 from gestalt.media.atomic import quoted
 from gestalt.ops.chance import seeded
 from gestalt.run import checkpoint, record
-from gestalt.tasks.classify import network
-from gestalt.tasks.classify.config import Train
+from gestalt.tasks.classify import network, tables
+from gestalt.tasks.classify.config import Adapt, Train
 from gestalt.tasks.classify.evaluate import Errors
 from gestalt.tasks.classify.network import Classifier
 
@@ -25,28 +26,41 @@ class Model(NamedTuple):
 
     net: Classifier
     classes: tuple[str, ...]
-    settings: Train
+    settings: Train | Adapt
 
 
 def load(run: Path, device: torch.device | str) -> Model:
     """Read a finished run.
 
     Raises:
-        ValueError: it is no run of `classify train`, or its files are missing, damaged or of another version.
+        ValueError: it is no run of `classify train` or `classify adapt`, tells pixels apart, or its files are missing,
+            damaged or of another version.
     """
-    record.finished(run, ("classify train",), lacks="classifier", expected="gestalt classify train DATA")
-    saved, header = checkpoint.read_weights(run / "weights" / "classifier.safetensors", device)
+    content = record.finished(
+        run, ("classify train", "classify adapt"), lacks="classifier", expected="gestalt classify train DATA"
+    )
+    if content.get("settings", {}).get("what") == "segments":
+        raise ValueError(f"{quoted(run)} tells pixels apart: expected a run of gestalt classify adapt --what classes")
+    name, kind = ("adapted", Adapt) if content["command"] == "classify adapt" else ("classifier", Train)
+    saved, header = checkpoint.read_weights(run / "weights" / f"{name}.safetensors", device)
     try:
-        lines = (run / "outputs" / "classes.csv").read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ValueError(f"{quoted(run)} has no outputs/classes.csv ({error.strerror}): train again") from error
-    classes = tuple(row["class"] for row in csv.DictReader(lines))
+        with (run / "outputs" / tables.CLASSES).open(newline="", encoding="utf-8") as file:
+            classes = tuple(row["class"] for row in csv.DictReader(file))
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{quoted(run)} has no outputs/{tables.CLASSES} that can be read: train again") from error
     with checkpoint.fitting(run, header):
-        settings = Train(**header["settings"])
+        settings = kind(**header["settings"])
         net = network.build(settings.model, len(classes), settings.size, seeded(0))
         net.load_state_dict(saved)
     net = net.to(device).to(memory_format=torch.channels_last)
     return Model(net.requires_grad_(False).eval(), classes, settings)
+
+
+def has_learned_from(run: Path, folder: Path) -> bool:
+    """Whether a folder is one that a run learned from, where it was then or with the same files elsewhere."""
+    former = record.read(run).get("fingerprints", {})
+    places = {os.path.realpath(place) for place in former}
+    return os.path.realpath(folder.expanduser()) in places or record.fingerprint(folder) in former.values()
 
 
 def errors_of(run: Path) -> list[Errors]:

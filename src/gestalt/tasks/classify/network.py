@@ -67,8 +67,8 @@ def build(name: str, classes: int, size: int, chance: Generator, *, segments: bo
         ValueError: there is no such network, or it does not take pictures of this size.
     """
     made = _builder(name, classes, size, segments=segments)
-    net = Classifier(torch_fresh(made, chance)).eval()
     try:
+        net = Classifier(torch_fresh(made, chance)).eval()
         with torch.no_grad():
             shape = net(torch.zeros(1, 3, size, size)).shape
     except (RuntimeError, AssertionError, ValueError) as error:

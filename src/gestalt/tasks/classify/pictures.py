@@ -6,10 +6,11 @@ the step by `training.seeded_step`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from gestalt.media import image
 from gestalt.ops.resize import resize
 
 Bytes = NDArray[np.uint8]
+Item = TypeVar("Item", bound=Hashable)
 
 ROOM = 2**30
 """Bytes of pictures that are kept."""
@@ -120,35 +122,36 @@ def turned(x: Tensor, degrees: float) -> Tensor:
 def mixed(x: Tensor) -> Tensor:
     """Copies of (B, 3, S, S) in [-1, 1], each by AugMix on its own, by torch's own chance.
 
+    As published without changes of colour, contrast, brightness and sharpness, which corruptions are made of.
+
     References:
         Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan: AugMix - A Simple Data Processing Method to Improve
             Robustness and Uncertainty. ICLR 2020.
     """
     from torchvision.transforms import AugMix
 
-    augmix = AugMix()
+    augmix = AugMix(all_ops=False)
     levels = ((x + 1) * 127.5).round().to(torch.uint8)
     return torch.stack([augmix(one) for one in levels]).float() / 127.5 - 1
 
 
-def readable(paths: Sequence[Path], shelf: Shelf) -> tuple[set[Path], list[str]]:
-    """Those that can be read, and a sentence on each of the others."""
-    good, refused = set(), []
+def unreadable(items: Sequence[Item], read: Callable[[Item], object]) -> dict[Item, str]:
+    """Those that cannot be read, with a sentence on each.
 
-    def look(path: Path) -> str:
+    Args:
+        items: pictures, or what else is read.
+        read: raises ValueError where it cannot; several threads call it at once.
+    """
+
+    def reason(item: Item) -> str:
         try:
-            shelf.read(path)
+            read(item)
         except ValueError as error:
             return str(error)
         return ""
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for path, reason in zip(paths, pool.map(look, paths), strict=True):
-            if reason:
-                refused.append(reason)
-            else:
-                good.add(path)
-    return good, refused
+        return {item: why for item, why in zip(items, pool.map(reason, items), strict=True) if why}
 
 
 def _square(x: Tensor, side: int, margin: float = 1.0) -> Tensor:

@@ -3,6 +3,7 @@
     <root>/images/*.png, <root>/labels/*.png                                             GTAV, same names
     <root>/leftImg8bit/<train or val>/<city>/X_leftImg8bit.png                           Cityscapes
     <root>/gtFine/<train or val>/<city>/X_gtFine_labelIds.png
+    <root>/*                                                                             pictures without labels
 
 Labels are PNGs of one number for each pixel, by palette or in grey; those of both sets mean the same, and 19 of them
 are classes (`CITYSCAPES`). In other folders of the first layout that are read as both source and target, numbers are
@@ -13,6 +14,7 @@ References:
     Cordts and others: The Cityscapes Dataset for Semantic Urban Scene Understanding. CVPR 2016.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +62,7 @@ def find(folder: AnyPath) -> Scenes:
     """Scenes of a folder in one of the layouts.
 
     Raises:
-        ValueError: it is of another, or a picture of train has no labels.
+        ValueError: it is of another.
     """
     root = existing(folder)
     if (root / "leftImg8bit" / "train").is_dir():
@@ -68,14 +70,30 @@ def find(folder: AnyPath) -> Scenes:
         if not train:
             raise ValueError(f"{quoted(root)} has no leftImg8bit/train/CITY/*_leftImg8bit.png")
         return Scenes(train, test, of_cities=True)
-    found = pictures(root / "images")
+    found = pictures(root / "images") or pictures(root)
     if not found:
         raise ValueError(
             f"{quoted(root)} is of no known layout: expected images/ and labels/ (GTAV), or leftImg8bit/ and gtFine/ "
-            "(Cityscapes)"
+            "(Cityscapes), or pictures without labels"
         )
     scenes = tuple(Scene(path, _existing(root / "labels" / f"{path.stem}.png")) for path in found)
     return Scenes(scenes, (), of_cities=False)
+
+
+def without(found: Scenes, unreadable: Mapping[Scene, str]) -> Scenes:
+    """A folder without the scenes that cannot be read.
+
+    Args:
+        found: the folder.
+        unreadable: scenes, with a sentence on each.
+
+    Raises:
+        ValueError: nothing is left to learn from.
+    """
+    train, test = (tuple(scene for scene in part if scene not in unreadable) for part in (found.train, found.test))
+    if not train:
+        raise ValueError(f"of {len(found.train)} scenes to learn from none can be read: {unreadable[found.train[0]]}")
+    return found._replace(train=train, test=test)
 
 
 def read(scene: Scene, side: int, numbers: Tensor | None) -> tuple[Tensor, Tensor]:

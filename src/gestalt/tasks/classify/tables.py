@@ -10,6 +10,9 @@ from torch import Tensor
 from gestalt.run.service import NullRun
 from gestalt.tasks.classify.dataset import Labelled
 
+CLASSES = "classes.csv"
+"""The classes of a run, in the order of the network's outputs, in the column "class"."""
+
 
 def keep(classes: Sequence[str], items: Sequence[Labelled], said: Tensor, *, run: NullRun) -> None:
     """Keep classes.csv, confusion.csv and predictions.csv.
@@ -28,7 +31,7 @@ def keep(classes: Sequence[str], items: Sequence[Labelled], said: Tensor, *, run
         (name, int(tested[n]), round(float(confusion[n, n] / tested[n]), 6) if tested[n] else "")
         for n, name in enumerate(classes)
     ]
-    write("classes.csv", "how often each class is named right", ("class", "test", "accuracy"), rows, run=run)
+    write(CLASSES, "how often each class is named right", ("class", "test", "accuracy"), rows, run=run)
     lines = ([name, *line] for name, line in zip(classes, confusion.tolist(), strict=True))
     write("confusion.csv", "pictures of each class, by what they were called", ("class", *classes), lines, run=run)
     called = (

@@ -75,7 +75,15 @@ def schedule(step: int, steps: int, settings: Learning) -> float:
 
 
 def stepped(net: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, rate: float, settings: Learning) -> None:
-    """One step of an optimiser down the gradient of a loss."""
+    """One step of an optimiser down the gradient of a loss.
+
+    Raises:
+        ValueError: the loss is no number.
+    """
+    if not bool(loss.isfinite()):
+        raise ValueError(
+            "the loss is no number any more, training diverged: begin anew with a smaller --lr or --clip 1"
+        )
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
