@@ -494,7 +494,6 @@ _PAPER: dict[str, Any] = {
     "average": 0.0,
     "last_norm": True,
     "shift": 0.0,
-    "apart": 0.0,
     "light": 0.0,
     "patience": 0,
 }

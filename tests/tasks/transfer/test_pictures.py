@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from gestalt.media import image
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.tasks.transfer.config import Mask
-from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, displaced, read, squared, unsquared
+from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, read, squared, unsquared
 from tasks.transfer.methods import pictures
 
 STILL = Mask(size=32, width=4, code=32, separate=4, batch=4, shift=0.0, light=0.0)
@@ -176,22 +175,3 @@ def test_pictures_are_moved_and_lit_no_further_than_asked():
     assert lit.flatten(1).std(1).max() < 1e-6
     assert 0.15 < lit.max() < 0.21
     assert -0.2 < lit.min() < -0.15
-
-
-def test_displaced_moves_by_whole_pixels_and_leaves_alone_where_nothing_is_asked():
-    x = pictures(6)
-    assert displaced(x, 0.0, seeded(1)) is x
-    moved = displaced(x, 0.1, seeded(1))
-    assert torch.equal(moved, displaced(x, 0.1, seeded(1)))
-    far = round(0.1 * x.shape[3])
-    padded, size, found = F.pad(x, (far,) * 4, mode="replicate"), x.shape[3], set()
-    for n in range(len(x)):
-        at = [
-            (top - far, left - far)
-            for top in range(2 * far + 1)
-            for left in range(2 * far + 1)
-            if torch.equal(moved[n], padded[n, :, top : top + size, left : left + size])
-        ]
-        assert len(at) == 1
-        found |= set(at)
-    assert len(found) > 3

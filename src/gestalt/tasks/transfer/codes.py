@@ -21,10 +21,9 @@ Where this departs from what the authors published, for all three: what was give
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
 critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
 encoder; the weight of confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
-running average of the weights is kept (`average`). Content is read from a picture that is moved by some pixels
-(`apart`), since else its code says where it was, and on another face it would lie there again. Where norms are of
-single pictures (disentangle, intersection), codes are not normalised (`last_norm`), so that zero is an ordinary one.
-The preset `paper` undoes those that are settings.
+running average of the weights is kept (`average`). Where norms are of single pictures (disentangle, intersection),
+codes are not normalised (`last_norm`), so that zero is an ordinary one. The preset `paper` undoes those that are
+settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -41,15 +40,14 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gestalt.nn.average import follow
-from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer.config import Fit, levels
-from gestalt.tasks.transfer.pictures import Side, as_images, batch, displaced
+from gestalt.tasks.transfer.pictures import Side, as_images, batch
 
 Norm = Literal["instance", "batch"]
 Terms = dict[str, tuple[float, Tensor]]
@@ -258,11 +256,9 @@ def fit(
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
         common_x, common_y = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
-        chance = seeded(seed, step, 2)
-        moved = (displaced(own, settings.apart, chance) for own in (x, y)[: model.contents])
-        contents = tuple(read(own) for read, own in zip(model.separate, moved, strict=True))
+        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
         seen = Seen(x, y, common_x, common_y, contents)
-        terms = model.terms(seen) | there_and_back(model, seen, settings, chance)
+        terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
             terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y))
@@ -321,11 +317,11 @@ def look(
         run.say(f"stopped after {step + 1} steps: pictures held out were rebuilt best after {looks['at'] + 1}")
 
 
-def there_and_back(model: Transfer, seen: Seen, settings: Fit, chance: Generator) -> Terms:
+def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
     """What becomes of a content on its way to another picture and back, in both directions where there are two kinds.
 
     With t the picture y that was given the content of x: y is t without it (returned), and x has the content that is
-    read from t, which is moved before like all that content is read from (carried).
+    read from t (carried).
     """
     if not (settings.returned or settings.carried):
         return {}
@@ -339,9 +335,8 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit, chance: Generator
         (giver, common_g), (taker, common_t) = sides[n], sides[1 - n]
         given = model.render(common_t, *alone(n, seen.contents[n]), base=taker).image
         own = alone(1 - n, seen.contents[1 - n]) if model.contents > 1 else []
-        again = displaced(given, settings.apart, chance)
         returned.append(F.l1_loss(model.render(model.common(given), *own).image, taker))
-        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(again))).image, giver))
+        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(given))).image, giver))
     return {
         "returned": (settings.returned, torch.stack(returned).mean()),
         "carried": (settings.carried, torch.stack(carried).mean()),

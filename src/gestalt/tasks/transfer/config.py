@@ -57,10 +57,6 @@ class Fit:
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side."""
 
-    apart: float = 0.0
-    """How far a picture is moved at random before its content is read, as a part of its side, so that the code of
-    content cannot say where in the picture it was; 0 reads it, as published, from the very picture to be rebuilt."""
-
     light: float = 0.02
     """How much brighter or darker they are made at random, of the whole range."""
 
@@ -83,7 +79,7 @@ class Fit:
         levels(self.size)
         at_least(self, 1, "width", "separate", "steps")
         at_least(self, 2, "batch")
-        at_least(self, 0, "confusion", "returned", "carried", "patience", "shift", "light", "apart")
+        at_least(self, 0, "confusion", "returned", "carried", "patience", "shift", "light")
         below_one(self, "average", "ramp", "cool")
         inside(self, "lr", "aside")
         if self.code - self.contents * self.separate < 1:
@@ -168,7 +164,6 @@ class Mask(Fit):
     returned: float = 3.0
     carried: float = 3.0
     last_norm: bool = True
-    apart: float = 0.1
 
     weights: Weights = field(default_factory=Weights)
     """Of the losses."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.media import image
@@ -120,18 +120,6 @@ def batch(pictures: Side, settings: Fit, *, seed: int, side: int, step: int) -> 
     taken = pictures.learned[which[:, None, None], rows[:, :, None], columns.clamp(0, size - 1)[:, None, :]]
     light = 2 * settings.light * (2 * u[:, 3].view(-1, 1, 1, 1) - 1)
     return (as_images(taken) + light).clamp(-1, 1)
-
-
-def displaced(pictures: Tensor, far: float, chance: Generator) -> Tensor:
-    """Pictures (N, C, S, S), each moved by whole pixels at random, by at most `far` of its side, border continued."""
-    if not far:
-        return pictures
-    count, size = len(pictures), pictures.shape[3]
-    down, right = (far * size * (2 * torch.rand(2, count, 1, generator=chance) - 1)).round().long()
-    along = torch.arange(size)
-    at = [(along + moved).clamp(0, size - 1).to(pictures.device) for moved in (down, right)]
-    which = torch.arange(count, device=pictures.device)[:, None, None]
-    return pictures.permute(0, 2, 3, 1)[which, at[0][:, :, None], at[1][:, None, :]].permute(0, 3, 1, 2)
 
 
 @lru_cache(maxsize=8)
