@@ -347,13 +347,8 @@ def test_two_kinds_of_content_come_back_both_ways():
 
 
 def test_nothing_goes_there_and_back_unasked():
-    model = stirred("disentangle")
-    assert (
-        there_and_back(
-            model, doubled(model), dataclasses.replace(TINY["disentangle"], returned=0, carried=0), seeded(4)
-        )
-        == {}
-    )
+    model, settings = stirred("disentangle"), dataclasses.replace(TINY["disentangle"], returned=0, carried=0)
+    assert there_and_back(model, doubled(model), settings) == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
