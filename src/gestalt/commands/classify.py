@@ -207,11 +207,8 @@ def _sides(job: Job, settings: Adapt) -> tuple[Adapted, list[str]]:
         bad = _unreadable(every, lambda scene: segments.read(scene, settings.size, None))
         one, other = (segments.without(some, bad) for some in scenes)
         return adapt.of_segments(one, other, settings), [*bad.values()]
-    shelf, one, loose = (
-        Shelf(settings.size),
-        dataset.find(source, aside=settings.aside),
-        dataset.find_unlabelled(target),
-    )
+    shelf = Shelf(settings.size)
+    one, loose = dataset.find(source, aside=settings.aside), dataset.find_unlabelled(target)
     other = None if loose else dataset.find(target, aside=settings.aside)
     paths = [item.path for some in (one, other) if some is not None for item in (*some.train, *some.test)]
     bad = _unreadable([*paths, *loose], shelf.read)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -15,15 +15,11 @@ from gestalt.commands.exits import SKIPPED
 from gestalt.commands.inputs import named, told_apart
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
     from gestalt.tasks.transfer.folders import Folders
-    from gestalt.tasks.transfer.folders import Side as Files
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
-    from gestalt.tasks.transfer.pictures import Side
 
 DRAWN = ("size", "steps", "pictures", "two_sided")
 """Settings of a test that say what faces to draw, and how to fit on them."""
@@ -118,34 +114,14 @@ class Tested:
     """Folder of a run of transfer fit; the pictures it was given must still be there."""
 
 
-class Taken(NamedTuple):
-    """What can be read of the pictures of one side.
-
-    files: those that can.
-    pictures: of these files, uint8 (N, S, S, 3).
-    skipped: a sentence on each of the others.
-    """
-
-    files: Files
-    pictures: Tensor
-    skipped: list[str]
-
-    @property
-    def side(self) -> Side:
-        """The pictures, those to learn from and those held out."""
-        from gestalt.tasks.transfer.pictures import Side
-
-        return Side(*self.pictures.split([len(paths) for paths in self.files]))
-
-
 def fit(job: Job) -> Run:
     """Read both folders, then learn from them in a run."""
     import torch
 
-    from gestalt.tasks.transfer import folders, model
+    from gestalt.tasks.transfer import folders, model, reading
 
     settings, given = job.settings, [path for path in (job.inputs.content, job.inputs.plain) if path]
-    found, content, plain = sides(folders.find(given, rule=settings.rule, aside=settings.aside), settings.size)
+    found, content, plain = reading.sides(folders.find(given, rule=settings.rule, aside=settings.aside), settings.size)
     skipped = content.skipped + plain.skipped
     with job.start() as run:
         _say(found, skipped, run)
@@ -228,7 +204,7 @@ def _test_on_drawn(job: Job) -> Run:
 
 def _test_of_run(job: Job) -> Run:
     from gestalt.run import record
-    from gestalt.tasks.transfer import folders, model, report
+    from gestalt.tasks.transfer import folders, model, reading, report
 
     given = record.finished(
         job.inputs.run, ("transfer fit",), lacks="pictures held out", expected="gestalt transfer fit WITH WITHOUT"
@@ -236,7 +212,7 @@ def _test_of_run(job: Job) -> Run:
     job = _as_fitted(job, given["engine"])
     roots = [Path(given["inputs"][name]) for name in ("content", "plain") if name in given["inputs"]]
     size = model.load(job.inputs.run, "cpu").settings.size
-    found, content, plain = sides_again(folders.listed(job.inputs.run, roots), size)
+    found, content, plain = reading.sides_again(folders.listed(job.inputs.run, roots), size)
     skipped = content.skipped + plain.skipped
     if job.settings.features and min(len(one.files.held_out) for one in (content, plain)) < 2:
         raise ValueError("--features takes at least 2 pictures held out of each side: fit with more, or leave it out")
@@ -270,58 +246,6 @@ def _as_fitted(job: Job, method: str) -> Job:
             "own pictures: leave that out"
         )
     return dataclasses.replace(job, options=dataclasses.replace(job.options, engine=method))
-
-
-def take(side: Files, size: int) -> Taken:
-    """The pictures of one side as far as they can be read, as squares of a size."""
-    from gestalt.tasks.transfer import folders, pictures
-
-    read = pictures.read((*side.train, *side.held_out), size)
-    good = set(read.paths)
-    files = folders.Side(*(tuple(path for path in paths if path in good) for paths in side))
-    return Taken(files, read.pictures, read.refused)
-
-
-def sides(found: Folders, size: int) -> tuple[Folders, Taken, Taken]:
-    """What can be read of both sides, some to learn from and some held out of each.
-
-    Raises:
-        ValueError: too few pictures of a side can be read.
-    """
-    from gestalt.tasks.transfer import folders
-
-    taken, notes = [], list(found.notes)
-    for side in (found.content, found.plain):
-        one = take(side, size)
-        if len(one.pictures) < 2:
-            raise ValueError(f"too few pictures of one side can be read: {one.skipped[0]}")
-        files, moved = folders.refilled(one.files)
-        notes += [moved] if moved else []
-        taken.append(one._replace(files=files))
-    content, plain = taken
-    return found._replace(content=content.files, plain=plain.files, notes=tuple(notes)), content, plain
-
-
-def sides_again(found: Folders, size: int) -> tuple[Folders, Taken, Taken]:
-    """What can still be read of the pictures that a fit learned from and held out.
-
-    Raises:
-        ValueError: nothing of a side that was learned from, or held out, can be.
-    """
-    from gestalt.media.atomic import quoted
-
-    taken = []
-    for side in (found.content, found.plain):
-        one = take(side, size)
-        for left, before, what in zip(one.files, side, ("learned from", "held out"), strict=True):
-            if not left:
-                raise ValueError(
-                    f"of the pictures that were {what} on one side none can be read any more, as {quoted(before[0])}: "
-                    "put them back, or fit again"
-                )
-        taken.append(one)
-    content, plain = taken
-    return found._replace(content=content.files, plain=plain.files), content, plain
 
 
 def _say(found: Folders, skipped: list[str], run: Run) -> None:

@@ -185,7 +185,7 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
         removed = in_chunks(model, lambda x, w=whole: edits.remove(model, x, whole=w).image, source.image)
         found[f"{name}_in"] = _difference(removed, bare, worn)
         found[f"{name}_out"] = _difference(removed, bare, ~worn)
-    kept = in_chunks(model, lambda x: edits.remove(model, x).image, asked.bare())
+    kept = in_chunks(model, lambda x: edits.remove(model, x).image, bare)
     found["remove_nothing_changed"] = float((kept - bare).abs().mean())
     found["remove_in_identity"] = _difference(source.image, bare, worn)
 

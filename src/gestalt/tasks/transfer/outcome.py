@@ -32,7 +32,7 @@ class Named(NamedTuple):
     name: str
 
 
-class Seen(NamedTuple):
+class Square(NamedTuple):
     """A picture that gives something to others.
 
     square: (1, 3, S, S) as the method sees it.
@@ -64,7 +64,7 @@ def add(targets: Sequence[Named], guides: Sequence[Named], trained: Model, setti
     """
     side = side_of(trained, settings.side)
 
-    def edit(target: Opened, guide: Seen) -> edits.Rendered:
+    def edit(target: Opened, guide: Square) -> edits.Rendered:
         return edits.add(trained.net, target.square, guide.square, side=side)
 
     return _pairs(targets, guides, trained, edit, "{0} with the content of {1}", run=run)
@@ -80,7 +80,7 @@ def swap(
     """
     side = side_of(trained, settings.side)
 
-    def edit(picture: Opened, guide: Seen) -> edits.Rendered:
+    def edit(picture: Opened, guide: Square) -> edits.Rendered:
         return edits.swap(trained.net, picture.square, guide.square, side=side)
 
     return _pairs(pictures, guides, trained, edit, "{0} with the content of {1} for its own", run=run)
@@ -144,7 +144,7 @@ def grid(targets: Sequence[Named], guides: Sequence[Named], trained: Model, sett
     kinds: list[Tensor] = []
     for some, kind in ((targets, "targets"), (guides, "guides")):
         refused: Skipped = []
-        found = _seen(some, settings.samples, trained, refused, run=run)
+        found = _squares(some, settings.samples, trained, refused, run=run)
         if len(found) + len(refused) < len(some):
             run.say(f"{len(found)} of {len(some)} {kind} shown; --samples shows more")
         kinds.append(torch.cat([one.square for one in found]))
@@ -181,13 +181,13 @@ def _pairs(
     targets: Sequence[Named],
     guides: Sequence[Named],
     trained: Model,
-    edit: Callable[[Opened, Seen], edits.Rendered],
+    edit: Callable[[Opened, Square], edits.Rendered],
     caption: str,
     *,
     run: NullRun,
 ) -> Skipped:
     skipped: Skipped = []
-    given = _seen(guides, len(guides), trained, skipped, run=run)
+    given = _squares(guides, len(guides), trained, skipped, run=run)
 
     def every(target: Opened) -> None:
         for guide in given:
@@ -218,14 +218,14 @@ def _each(pictures: Sequence[Named], trained: Model, edit: Callable[[Opened], No
     return state["skipped"]
 
 
-def _seen(pictures: Sequence[Named], most: int, trained: Model, skipped: Skipped, *, run: NullRun) -> list[Seen]:
+def _squares(pictures: Sequence[Named], most: int, trained: Model, skipped: Skipped, *, run: NullRun) -> list[Square]:
     """The first so many pictures that can be read; those before them that cannot are named."""
-    found: list[Seen] = []
+    found: list[Square] = []
     for named in pictures:
         if len(found) == most:
             break
         try:
-            found.append(Seen(_open(named, trained).square, named.name))
+            found.append(Square(_open(named, trained).square, named.name))
         except ValueError as error:
             skipped.append(str(error))
             run.say(f"left out: {error}")
