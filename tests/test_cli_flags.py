@@ -23,7 +23,7 @@ NEW_FLAGS = [
 ]
 SIDES_FLAGS = [
     *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
-    *("--returned", "--carried", "--average", "--last-norm", "--shift", "--apart", "--light", "--patience", "--aside"),
+    *("--returned", "--carried", "--average", "--last-norm", "--shift", "--light", "--patience", "--aside"),
     "--rule",
 ]
 LEARNING_FLAGS = [
@@ -115,7 +115,7 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     ],
     "transfer fit": [
         *("--help", *(flag.replace("--last-norm", "--no-last-norm") for flag in SIDES_FLAGS)),
-        *("--pasted", "--plain", "--again", "--nothing", "--cycle-common", "--cycle-separate"),
+        *("--pasted", "--plain", "--again", "--nothing", "--small", "--cycle-common", "--cycle-separate"),
         *RUN_FLAGS,
     ],
     "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],
