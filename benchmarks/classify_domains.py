@@ -1,6 +1,6 @@
 """One domain held out at a time, from scratch, and what features know of textures and of shapes.
 
-    uv run python benchmarks/classify_domains.py ../shared/data/domains --keep FOLDER [--seeds 0 1 2 3 4] [--epochs 40]
+    uv run python benchmarks/classify_domains.py ../shared/data/domains --keep FOLDER [--seeds 0 1 2 3 4] [--epochs 30]
     uv run python benchmarks/classify_domains.py ../shared/data/domains --keep FOLDER --probe
     uv run python benchmarks/classify_domains.py ../shared/data/domains --keep FOLDER --table
 
@@ -56,8 +56,9 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--domains", nargs="+")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--size", type=int, default=48)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--probe", action="store_true")
     parser.add_argument("--table", action="store_true")
@@ -81,6 +82,7 @@ def train(asked: argparse.Namespace) -> None:
                     continue
                 new = ["classify", "train", str(asked.data), "--held-out", domain, "--seed", str(seed), *ROWS[row]]
                 new += ["--epochs", str(asked.epochs), "--size", str(asked.size), "--batch", "32"]
+                new += ["--model", asked.model]
                 new += ["--threads", str(asked.threads), "--device", "cpu", "--out", str(out)]
                 if code := cli.run(["resume", str(out)] if (out / "run.json").exists() else new):
                     raise SystemExit(code)
@@ -88,7 +90,7 @@ def train(asked: argparse.Namespace) -> None:
 
 def place(asked: argparse.Namespace, row: str, domain: str, seed: int) -> Path:
     """The folder of a run."""
-    return asked.keep / f"{row.replace(', ', '_')}_{domain}_{asked.size}_{asked.epochs}_{seed}"
+    return asked.keep / f"{row.replace(', ', '_')}_{domain}_{asked.model}_{asked.size}_{asked.epochs}_{seed}"
 
 
 def found(asked: argparse.Namespace, row: str, domain: str) -> dict[int, float]:

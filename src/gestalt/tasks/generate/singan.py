@@ -211,8 +211,6 @@ def fit_level(
 ) -> None:
     """Train level n on x (1, 3, *S); then the chain has one level more, and the nets are as training left them."""
     chain = model.chain
-    u, v = chain.anchored(model.inside(model.anchor), n)
-    chain.sigmas.append(1.0 if n == 0 else NOISE * float(F.mse_loss(v, x).sqrt()))
     weights_g, weights_d = list(g.parameters()), list(d.parameters())
     mean = copy.deepcopy(g).requires_grad_(False)
     optimiser_g, optimiser_d = (
@@ -222,6 +220,8 @@ def fit_level(
         "generator": g, "critic": d, "g": optimiser_g, "d": optimiser_d, "mean": mean, "best": [math.inf, 0],
     }  # fmt: skip
     with Lanes(x.device, x.shape[2:].numel()) as lanes:
+        u, v = chain.anchored(model.inside(model.anchor), n)
+        chain.sigmas.append(1.0 if n == 0 else NOISE * float(F.mse_loss(v, x).sqrt()))
         below = _Below(n, x, chain, settings.turns, seed, lanes)
         for step in run.steps(f"level {n}", settings.steps, state):
             chance, samples = seeded(seed, n, step), below.samples(step)
