@@ -2,12 +2,14 @@
 
     uv run python benchmarks/transfer.py drawn --keep FOLDER [--size 32] [--methods mask ...] [--seeds 0 1 2]
     uv run python benchmarks/transfer.py table --keep FOLDER [--size 32]
-    uv run python benchmarks/transfer.py cost
+    uv run python benchmarks/transfer.py cost [--threads 0]
     uv run python benchmarks/transfer.py count
+    uv run python benchmarks/transfer.py forms [--threads 0] [--device cpu]
 
 The first keeps a run for every method and seed; what is there is taken up where it stopped, and not done again. Every
 seed draws other faces to learn from and others to be asked about. `cost` times the steps of the `paper` presets, 128 px
-and 32 pictures a side, in turn with steps of the published form; `count` says how many operations they have.
+and 32 pictures a side, in turn with steps of the published form; `count` says how many operations they have; `forms`
+times ours in turn with other layouts in memory, compiled, and in bfloat16.
 """
 
 import argparse
@@ -16,7 +18,9 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import torch
@@ -56,7 +60,7 @@ SHOWN = (
 def main() -> None:
     """Do what the first word says."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["drawn", "table", "cost", "count"])
+    parser.add_argument("what", choices=["drawn", "table", "cost", "count", "forms"])
     parser.add_argument("--keep", type=Path, default=Path("scratch/transfer"))
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=6000)
@@ -64,13 +68,16 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--two-sided", action="store_true")
     parser.add_argument("--threads", type=int, default=0, help="0 for all")
+    parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     if asked.what == "drawn":
         drawn(asked)
     if asked.what in ("drawn", "table"):
         table(asked)
     if asked.what == "cost":
-        cost(asked.methods)
+        cost(asked.methods, asked.threads or available_cores())
+    if asked.what == "forms":
+        forms(asked.methods, asked.threads or available_cores(), torch.device(asked.device))
     if asked.what == "count":
         count(asked.methods)
 
@@ -100,9 +107,9 @@ def table(asked: argparse.Namespace) -> None:
         print(f"| {name} |", " | ".join(_cell([run[name] for run in found[m] if name in run]) for m in found), "|")
 
 
-def cost(methods: list[str]) -> None:
+def cost(methods: list[str], threads: int) -> None:
     """Seconds of our steps and of published ones, in turn: medians of nine after two; and operations of both."""
-    use_threads(available_cores())
+    use_threads(threads)
     print("| method | ours, s/step | published form | times as fast | times fewer operations | part of it reached |")
     print("|---|---|---|---|---|---|")
     for method in methods:
@@ -120,6 +127,72 @@ def count(methods: list[str]) -> None:
     for method in methods:
         ours, theirs = (_counted(method, published=published) / 1e9 for published in (False, True))
         print(f"{method}: {ours:.0f} GFLOP a step, {theirs:.0f} as published")
+
+
+FORMS = ("as it is", "contiguous", "channels last", "compiled", "bfloat16")
+
+
+def forms(methods: list[str], threads: int, device: torch.device) -> None:
+    """Seconds of a step in every form: medians of seven after two, one form waiting for the other."""
+    print(f"| method, {device}, {threads} threads | {' | '.join(FORMS)} |")
+    print("|---" * (len(FORMS) + 1) + "|")
+    for method in methods:
+        runs = [Waiting(device) for _ in FORMS]
+        with ThreadPoolExecutor(len(FORMS)) as pool:
+            results = [
+                pool.submit(_in_form, form, method, 10, run, threads) for form, run in zip(FORMS, runs, strict=True)
+            ]
+            for _ in range(10):
+                for run in runs:
+                    run.let_one_pass()
+            for result in results:
+                result.result()
+        print(f"| {method} | {' | '.join(f'{statistics.median(run.took[2:9]):.3f}' for run in runs)} |", flush=True)
+
+
+class Waiting(NullRun):
+    """Takes a step whenever it is let, and notes how long it takes; the last one is to be left out."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.took: list[float] = []
+        self.go, self.done = Semaphore(0), Semaphore(0)
+
+    def let_one_pass(self) -> None:
+        """Return when one step more was taken, or none is left."""
+        self.go.release()
+        self.done.acquire()
+
+    def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
+        """See `NullRun.steps`."""
+        del name, state
+        for step in range(total):
+            self.go.acquire()
+            begin = time.perf_counter()
+            yield step
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
+            self.took.append(time.perf_counter() - begin)
+            self.done.release()
+
+
+def _in_form(form: str, method: str, steps: int, run: Waiting, threads: int) -> None:
+    """Some steps in one of the forms."""
+    try:
+        use_threads(threads)
+        settings = _paper(method, steps)
+        net = model.fresh(settings, 0)
+        if form in ("contiguous", "channels last"):
+            net.layout = torch.contiguous_format if form == "contiguous" else torch.channels_last
+        if form == "compiled":
+            for part in net.modules():
+                if isinstance(part, codes.Encoder | codes.Decoder):
+                    part.compile()
+        with torch.autocast(run.device.type, torch.bfloat16, enabled=form == "bfloat16"):
+            codes.fit(net, _noise(settings.size), _noise(settings.size), settings, seed=0, device=run.device, run=run)
+    finally:
+        for _ in range(steps):
+            run.done.release()  # nobody waits for what failed
 
 
 class InTurn(NullRun):
