@@ -133,21 +133,21 @@ FORMS = ("as it is", "contiguous", "channels last", "compiled", "bfloat16")
 
 
 def forms(methods: list[str], threads: int, device: torch.device) -> None:
-    """Seconds of a step in every form: medians of seven after two, one form waiting for the other."""
+    """Seconds of a step in every form: medians of four after two, one form waiting for the other."""
     print(f"| method, {device}, {threads} threads | {' | '.join(FORMS)} |")
     print("|---" * (len(FORMS) + 1) + "|")
     for method in methods:
         runs = [Waiting(device) for _ in FORMS]
         with ThreadPoolExecutor(len(FORMS)) as pool:
             results = [
-                pool.submit(_in_form, form, method, 10, run, threads) for form, run in zip(FORMS, runs, strict=True)
+                pool.submit(_in_form, form, method, 7, run, threads) for form, run in zip(FORMS, runs, strict=True)
             ]
-            for _ in range(10):
+            for _ in range(7):
                 for run in runs:
                     run.let_one_pass()
             for result in results:
                 result.result()
-        print(f"| {method} | {' | '.join(f'{statistics.median(run.took[2:9]):.3f}' for run in runs)} |", flush=True)
+        print(f"| {method} | {' | '.join(f'{statistics.median(run.took[2:6]):.3f}' for run in runs)} |", flush=True)
 
 
 class Waiting(NullRun):
