@@ -240,7 +240,10 @@ def test_flat_pictures_have_no_transformations(tmp_path: Path, capsys: pytest.Ca
     assert cli.run(["anomaly", "fit", "flat", *TINY, "--out", "patches"]) == 0
 
 
-@pytest.mark.parametrize("engine", ["patch", "transforms", "fused"])
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param("patch", marks=pytest.mark.slow), pytest.param("transforms", marks=pytest.mark.slow), "fused"],
+)
 def test_export_says_what_score_says(
     engine: str, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from gestalt.ops import gpu, jumpflood, patches
 
 chance = torch.Generator().manual_seed(0)
 for channels, patch in ((3, (3, 5, 5)), (5, (1, 3, 4)), (1, (2, 1, 1))):
-    queries, keys = (torch.rand(channels, *size, generator=chance) for size in ((4, 9, 10), (5, 8, 11)))
+    queries, keys = (torch.rand(channels, *size, generator=chance) for size in ((3, 7, 8), (4, 6, 9)))
     of = patches.grid(keys.shape[1:], patch)
     at = patches.grid(queries.shape[1:], patch)
     random = jumpflood.random_field(at, of, 3, queries.device)

@@ -344,13 +344,14 @@ def test_a_level_that_gets_no_better_ends_early_and_resumes_to_the_same(pictures
     assert [step for step, _ in second][4:7] == [0, 20, 40], "then nothing better than at the start"
     monkeypatch.undo()
 
-    straight = pair.fit(*pictures, settings, seed=5)
+    shorter = dataclasses.replace(settings, steps=41, coarse_steps=41, plateau=20)
+    straight = pair.fit(*pictures, shorter, seed=5)
     run = Run.create(tmp_path / "run", Plan(command="analogy make", seed=5), save_every_s=0.0)
-    interrupt(monkeypatch, run, after_logs=5)
+    interrupt(monkeypatch, run, after_logs=3)
     with pytest.raises(KeyboardInterrupt), run:
-        pair.fit(*pictures, settings, seed=5, run=run)
+        pair.fit(*pictures, shorter, seed=5, run=run)
     with Run.open(tmp_path / "run") as run:
-        resumed = pair.fit(*pictures, settings, seed=5, run=run)
+        resumed = pair.fit(*pictures, shorter, seed=5, run=run)
     for one, other in zip(straight, resumed, strict=True):
         assert torch.equal(numbers(one), numbers(other))
 

@@ -52,7 +52,9 @@ def test_no_row_has_more_candidates_than_another() -> None:
 
 def test_rows_of_domains_are_compared_with_plain_by_seed(tmp_path: Path) -> None:
     values = {"plain": (0.1, 0.5, 0.3), "DSU": (0.2, 0.6, 0.4)}
-    asked = argparse.Namespace(keep=tmp_path, model="tiny", size=32, epochs=30, seeds=[0, 1, 2], domains=["a", "b"], rows=[*values])
+    asked = argparse.Namespace(
+        keep=tmp_path, model="tiny", size=32, epochs=30, seeds=[0, 1, 2], domains=["a", "b"], rows=[*values]
+    )
     for row, of_seeds in values.items():
         for seed, value in enumerate(of_seeds):
             for domain, more in (("a", 0.1), ("b", -0.1)):
