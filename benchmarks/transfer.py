@@ -17,8 +17,9 @@ import dataclasses
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Semaphore
 from typing import Any
@@ -109,14 +110,12 @@ def table(asked: argparse.Namespace) -> None:
 
 def cost(methods: list[str], threads: int) -> None:
     """Seconds of our steps and of published ones, in turn: medians of nine after two; and operations of both."""
-    use_threads(threads)
     print("| method | ours, s/step | published form | times as fast | times fewer operations | part of it reached |")
     print("|---|---|---|---|---|---|")
     for method in methods:
         fewer = _counted(method, published=True) / _counted(method, published=False)
-        timed = InTurn(method)
-        _steps(method, 12, timed)
-        ours, theirs = (statistics.median(some[2:11]) for some in (timed.ours, timed.published))
+        works = [partial(_steps, method, 12), partial(_published_steps, method, 12)]
+        ours, theirs = in_turn(works, threads, torch.device("cpu"))
         faster = theirs / ours
         cells = [f"{value:.2f}" for value in (ours, theirs, faster, fewer, faster / fewer)]
         print(f"| {method} | {' | '.join(cells)} |", flush=True)
@@ -133,35 +132,48 @@ FORMS = ("as it is", "contiguous", "channels last", "compiled", "bfloat16")
 
 
 def forms(methods: list[str], threads: int, device: torch.device) -> None:
-    """Seconds of a step in every form: medians of four after two, one form waiting for the other."""
+    """Seconds of a step in every form, in turn: medians of four after two."""
     print(f"| method, {device}, {threads} threads | {' | '.join(FORMS)} |")
     print("|---" * (len(FORMS) + 1) + "|")
     for method in methods:
-        runs = [Waiting(device) for _ in FORMS]
-        with ThreadPoolExecutor(len(FORMS)) as pool:
-            results = [
-                pool.submit(_in_form, form, method, 7, run, threads) for form, run in zip(FORMS, runs, strict=True)
-            ]
-            for _ in range(7):
-                for run in runs:
-                    run.let_one_pass()
-            for result in results:
-                result.result()
-        print(f"| {method} | {' | '.join(f'{statistics.median(run.took[2:6]):.3f}' for run in runs)} |", flush=True)
+        took = in_turn([partial(_in_form, form, method, 7) for form in FORMS], threads, device)
+        print(f"| {method} | {' | '.join(f'{value:.3f}' for value in took)} |", flush=True)
+
+
+def in_turn(works: Sequence[Callable[["Waiting"], None]], threads: int, device: torch.device) -> list[float]:
+    """Median seconds of a step of each of several loops, which take one step each, again and again.
+
+    The first two do not count, nor does the last, after which held-out pictures are looked at.
+    """
+    runs = [Waiting(device) for _ in works]
+
+    def act(work: Callable[[Waiting], None], run: Waiting) -> None:
+        use_threads(threads)
+        try:
+            work(run)
+        finally:
+            run.over = True
+            run.done.release()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        results = [pool.submit(act, work, run) for work, run in zip(works, runs, strict=True)]
+        while left := [run for run in runs if not run.over]:
+            for run in left:
+                run.go.release()
+                run.done.acquire()
+    for result in results:
+        result.result()
+    return [statistics.median(run.took[2:-1]) for run in runs]
 
 
 class Waiting(NullRun):
-    """Takes a step whenever it is let, and notes how long it takes; the last one is to be left out."""
+    """Takes a step whenever it may go, notes how long that takes, and says that it is done."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.took: list[float] = []
+        self.over = False
         self.go, self.done = Semaphore(0), Semaphore(0)
-
-    def let_one_pass(self) -> None:
-        """Return when one step more was taken, or none is left."""
-        self.go.release()
-        self.done.acquire()
 
     def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
         """See `NullRun.steps`."""
@@ -173,62 +185,31 @@ class Waiting(NullRun):
             if self.device.type == "cuda":
                 torch.cuda.synchronize()
             self.took.append(time.perf_counter() - begin)
-            self.done.release()
+            if step < total - 1:
+                self.done.release()
 
 
-def _in_form(form: str, method: str, steps: int, run: Waiting, threads: int) -> None:
-    """Some steps in one of the forms."""
-    try:
-        use_threads(threads)
-        settings = _paper(method, steps)
-        net = model.fresh(settings, 0)
-        if form in ("contiguous", "channels last"):
-            net.layout = torch.contiguous_format if form == "contiguous" else torch.channels_last
-        if form == "compiled":
-            for part in net.modules():
-                if isinstance(part, codes.Encoder | codes.Decoder):
-                    part.compile()
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=form == "bfloat16"):
-            codes.fit(net, _noise(settings.size), _noise(settings.size), settings, seed=0, device=run.device, run=run)
-    finally:
-        for _ in range(steps):
-            run.done.release()  # nobody waits for what failed
-
-
-class InTurn(NullRun):
-    """Takes a published step after each of ours and notes how long both take.
-
-    The last of ours, after which held-out pictures are looked at, is to be left out.
-    """
-
-    def __init__(self, method: str) -> None:
-        self.ours: list[float] = []
-        self.published: list[float] = []
-        self.other = _published(method)
-
-    def steps(self, name: str, total: int, state: dict[str, Any]) -> Iterator[int]:
-        """See `NullRun.steps`."""
-        del name, state
-        for step in range(total):
-            begin = time.perf_counter()
-            yield step
-            self.ours.append(time.perf_counter() - begin)
-            begin = time.perf_counter()
-            self.other()
-            self.published.append(time.perf_counter() - begin)
+def _in_form(form: str, method: str, steps: int, run: Waiting) -> None:
+    """Some steps of a `paper` preset on noise, in one of the forms."""
+    settings = _paper(method, steps)
+    net, side = model.fresh(settings, 0), _noise(settings.size)
+    if form in ("contiguous", "channels last"):
+        net.layout = torch.contiguous_format if form == "contiguous" else torch.channels_last
+    if form == "compiled":
+        for part in net.modules():
+            if isinstance(part, codes.Encoder | codes.Decoder):
+                part.compile()
+    with torch.autocast(run.device.type, torch.bfloat16, enabled=form == "bfloat16"):
+        codes.fit(net, side, side, settings, seed=0, device=run.device, run=run)
 
 
 def _counted(method: str, *, published: bool) -> int:
     """Operations of one step; what comes once, and the look at the end, are taken off."""
-    step = _published(method)
+    take = _published_steps if published else _steps
     found = []
     for steps in (1, 2):
         with FlopCounterMode(display=False) as counter:
-            if published:
-                for _ in range(steps):
-                    step()
-            else:
-                _steps(method, steps)
+            take(method, steps)
         found.append(counter.get_total_flops())
     return found[1] - found[0]
 
@@ -249,12 +230,13 @@ def _steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
     codes.fit(model.fresh(settings, 0), side, side, settings, seed=0, device=torch.device("cpu"), run=run)
 
 
-def _published(method: str) -> Callable[[], None]:
-    """What takes a step of the published form on noise."""
-    settings = _paper(method, 1)
-    trained = Published(model.fresh(settings, 0), settings)
-    x, y = (batch(_noise(settings.size), settings, seed=0, side=side, step=0).contiguous() for side in (0, 1))
-    return lambda: trained.step(x, y)
+def _published_steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
+    """The same in the published form."""
+    settings = _paper(method, steps)
+    trained, side = Published(model.fresh(settings, 0), settings), _noise(settings.size)
+    x, y = (batch(side, settings, seed=0, side=n, step=0).contiguous() for n in (0, 1))
+    for _ in run.steps("published", steps, {}):
+        trained.step(x, y)
 
 
 def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:

@@ -10,12 +10,14 @@ import pytest
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not there")
 
 PROGRAM = """
+import sys
+
 import torch
 from gestalt.ops import gpu, jumpflood, patches
 
 chance = torch.Generator().manual_seed(0)
 for channels, patch in ((3, (3, 5, 5)), (5, (1, 3, 4)), (1, (2, 1, 1))):
-    queries, keys = (torch.rand(channels, *size, generator=chance) for size in ((3, 7, 8), (4, 6, 9)))
+    queries, keys = (torch.rand(channels, *size, generator=chance) for size in eval(sys.argv[1]))
     of = patches.grid(keys.shape[1:], patch)
     at = patches.grid(queries.shape[1:], patch)
     random = jumpflood.random_field(at, of, 3, queries.device)
@@ -33,7 +35,12 @@ print("equal")
 """
 
 
-def test_kernels_equal_the_tensor_form():
+@pytest.mark.parametrize(
+    "sizes", [((3, 7, 8), (4, 6, 9)), pytest.param(((4, 9, 10), (5, 8, 11)), marks=pytest.mark.slow)], ids=str
+)
+def test_kernels_equal_the_tensor_form(sizes):
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(sizes)], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout == "equal\n", done.stderr

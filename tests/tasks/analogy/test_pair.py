@@ -347,7 +347,7 @@ def test_a_level_that_gets_no_better_ends_early_and_resumes_to_the_same(pictures
     shorter = dataclasses.replace(settings, steps=41, coarse_steps=41, plateau=20)
     straight = pair.fit(*pictures, shorter, seed=5)
     run = Run.create(tmp_path / "run", Plan(command="analogy make", seed=5), save_every_s=0.0)
-    interrupt(monkeypatch, run, after_logs=3)
+    interrupt(monkeypatch, run, after_logs=4)
     with pytest.raises(KeyboardInterrupt), run:
         pair.fit(*pictures, shorter, seed=5, run=run)
     with Run.open(tmp_path / "run") as run:

@@ -59,7 +59,14 @@ def test_windows_hold_every_frame_and_overlap(count, length):
     assert (np.diff(times_s) > 0).all()
 
 
-@pytest.mark.parametrize(("count", "is_clip"), [(1, False), (9, True), pytest.param(34, False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("count", "is_clip"),
+    [
+        (1, False),
+        (9, True),
+        *(pytest.param(count, False, marks=pytest.mark.slow) for count in (2, 34)),
+    ],
+)
 def test_patches_give_every_frame_once_in_the_range_of_the_style(count, is_clip, style):
     given = torch.stack([style, style.roll(1, 3), style.roll(2, 3), style.roll(3, 3)], dim=2) if is_clip else style
     clip = moving(count)
