@@ -258,10 +258,12 @@ def test_drawn_signs_are_adapted_to(what: str, monkeypatch: pytest.MonkeyPatch) 
     assert ("target_miou" if what == "segments" else "target_mean_class") in found
     rows = table(Path("straight/outputs/tested.csv"))
     assert [row["side"] for row in rows] == ["source"] * (len(rows) // 2) + ["target"] * (len(rows) // 2)
+    assert Path("straight/outputs/adapted.png").exists()
     with stopped_after(0, monkeypatch):
         assert answer(*argv, "--out", "run")[0] == 3
     assert answer("resume", "run", "--quiet")[0] == 0
     assert weights("run", "adapted") == weights("straight", "adapted")
+    assert Path("run/outputs/adapted.png").read_bytes() == Path("straight/outputs/adapted.png").read_bytes()
 
 
 def test_folders_are_adapted_between(given: Path) -> None:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from gestalt.commands.job import Job
     from gestalt.run.folder import Run
-    from gestalt.tasks.classify.adapt import Sides as Adapted
     from gestalt.tasks.classify.config import Adapt, Swapping
     from gestalt.tasks.classify.dataset import DataSet
     from gestalt.tasks.classify.model import Model
     from gestalt.tasks.classify.pictures import Item
+    from gestalt.tasks.classify.sides import Sides as Adapted
 
 LOOKED_AT = 100_000
 """Pictures up to which all are read before there is a run, so that damaged ones are left out."""
@@ -191,7 +191,7 @@ def _sides(job: Job, settings: Adapt) -> tuple[Adapted, list[str]]:
     Raises:
         ValueError: only one is named, or a folder is of no known layout.
     """
-    from gestalt.tasks.classify import adapt, dataset, segments
+    from gestalt.tasks.classify import dataset, segments, sides
     from gestalt.tasks.classify.pictures import Shelf
 
     source, target = job.inputs.source, job.inputs.target
@@ -200,13 +200,13 @@ def _sides(job: Job, settings: Adapt) -> tuple[Adapted, list[str]]:
             raise ValueError(
                 "a source was named and no target: expected SOURCE and TARGET, or neither, for drawn signs"
             )
-        return adapt.drawn(settings, job.options.seed), []
+        return sides.drawn(settings, job.options.seed), []
     if settings.what == "segments":
         scenes = [segments.find(folder) for folder in (source, target)]
         every = [scene for some in scenes for scene in (*some.train, *some.test)]
         bad = _unreadable(every, lambda scene: segments.read(scene, settings.size, None))
         one, other = (segments.without(some, bad) for some in scenes)
-        return adapt.of_segments(one, other, settings), [*bad.values()]
+        return sides.of_segments(one, other, settings), [*bad.values()]
     shelf = Shelf(settings.size)
     one, loose = dataset.find(source, aside=settings.aside), dataset.find_unlabelled(target)
     other = None if loose else dataset.find(target, aside=settings.aside)
@@ -215,7 +215,7 @@ def _sides(job: Job, settings: Adapt) -> tuple[Adapted, list[str]]:
     if loose and all(path in bad for path in loose):
         raise ValueError(f"of the {len(loose)} pictures of the target none can be read: {bad[loose[0]]}")
     sound = [path for path in loose if path not in bad] if other is None else dataset.without(other, bad)
-    return adapt.of_classes(dataset.without(one, bad), sound, settings, shelf), [*bad.values()]
+    return sides.of_classes(dataset.without(one, bad), sound, settings, shelf), [*bad.values()]
 
 
 def _unreadable(items: Sequence[Item], read: Callable[[Item], object]) -> dict[Item, str]:

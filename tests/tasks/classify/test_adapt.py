@@ -16,6 +16,8 @@ from gestalt.tasks.classify.config import Adapt, Swapping
 from gestalt.tasks.classify.dataset import find
 from gestalt.tasks.classify.pictures import Shelf
 from gestalt.tasks.classify.segments import CITYSCAPES, NONE
+from gestalt.tasks.classify.sides import drawn as drawn_signs
+from gestalt.tasks.classify.sides import of_classes, of_segments
 from gestalt.tasks.classify.training import swaps
 
 CPU = torch.device("cpu")
@@ -27,7 +29,7 @@ def test_drawn_signs_are_adapted_to_and_come_again(what: str) -> None:
     settings = dataclasses.replace(TINY, what=what)  # pyright: ignore
     nets = []
     for _ in range(2):
-        sides = adapt.drawn(settings, 0)
+        sides = drawn_signs(settings, 0)
         nets.append(adapt.fit(sides, adapt.fresh(settings, len(sides.classes), 0), settings, seed=0, device=CPU))
     one, other = (net.state_dict() for net in nets)
     assert all(torch.equal(value, other[name]) for name, value in one.items())
@@ -36,7 +38,7 @@ def test_drawn_signs_are_adapted_to_and_come_again(what: str) -> None:
 def test_labels_of_the_target_change_nothing() -> None:
     weights = []
     for wrong in (False, True):
-        sides = adapt.drawn(TINY, 0)
+        sides = drawn_signs(TINY, 0)
         if wrong:
             piece = sides.target.piece
             sides = sides._replace(
@@ -47,7 +49,7 @@ def test_labels_of_the_target_change_nothing() -> None:
 
 
 def test_without_swaps_the_target_is_not_shown() -> None:
-    sides = adapt.drawn(TINY, 0)
+    sides = drawn_signs(TINY, 0)
     shown = []
     piece = sides.target.piece
     watched = sides.target._replace(piece=lambda n, chance: shown.append(n) or piece(n, chance))
@@ -64,7 +66,7 @@ def test_the_source_gets_the_target_s_statistics() -> None:
     assert handle_of(net).rule.partner == "directed"
     maps: list[torch.Tensor] = []
     net.net.stem[0].register_forward_hook(lambda _module, _given, output: maps.append(output))  # pyright: ignore
-    sides = adapt.drawn(TINY, 0)
+    sides = drawn_signs(TINY, 0)
     x, labels = next(adapt.batches(sides, TINY, seed=0, begun=0))
     assert (len(x), len(labels)) == (8, 4)
     net(x)
@@ -74,7 +76,7 @@ def test_the_source_gets_the_target_s_statistics() -> None:
 def test_gtav_and_cityscapes_are_read(tmp_path: Path) -> None:
     source, target = segments.find(gtav(tmp_path / "gtav")), segments.find(cityscapes(tmp_path / "cities"))
     assert (len(source.train), len(target.train), len(target.test)) == (4, 4, 4)
-    sides = adapt.of_segments(source, target, TINY)
+    sides = of_segments(source, target, TINY)
     assert sides.classes == tuple(CITYSCAPES)
     assert len(sides.classes) == 19
     x, labels = sides.source.piece(0, None)
@@ -115,7 +117,7 @@ def test_damaged_labels_are_told(tmp_path: Path, spoil, words: str) -> None:
     spoil(root)
 
     def read() -> None:
-        sides = adapt.of_segments(segments.find(root), segments.find(cityscapes(tmp_path / "c")), TINY)
+        sides = of_segments(segments.find(root), segments.find(cityscapes(tmp_path / "c")), TINY)
         for n in range(4):
             sides.source.piece(n, None)
 
@@ -125,7 +127,7 @@ def test_damaged_labels_are_told(tmp_path: Path, spoil, words: str) -> None:
 
 def test_folders_of_numbers_are_classes_as_they_stand(tmp_path: Path) -> None:
     source, target = (segments.find(gtav(tmp_path / name, palette=False)) for name in "ab")
-    sides = adapt.of_segments(source, target, TINY)
+    sides = of_segments(source, target, TINY)
     assert sides.classes[0] == "0"
     assert len(sides.classes) <= 24
     with pytest.raises(ValueError, match="of no known layout"):
@@ -134,17 +136,17 @@ def test_folders_of_numbers_are_classes_as_they_stand(tmp_path: Path) -> None:
 
 def test_classes_of_both_sides_are_the_same(tmp_path: Path) -> None:
     one, other = (find(drawn(tmp_path / name, 4, far=far), aside=0.25) for name, far in (("a", 0.0), ("b", 1.0)))
-    sides = adapt.of_classes(one, other, TINY, Shelf(16))
+    sides = of_classes(one, other, TINY, Shelf(16))
     found = adapt.make(sides, adapt.fresh(TINY, 3, 0), TINY, seed=0, device=CPU)
     assert {"source_accuracy", "target_accuracy", "target_mean_class"} <= set(found)
     with pytest.raises(ValueError, match="the target has the class 'zebra'"):
-        adapt.of_classes(one, other._replace(classes=("bar", "disc", "zebra")), TINY, Shelf(16))
+        of_classes(one, other._replace(classes=("bar", "disc", "zebra")), TINY, Shelf(16))
 
 
 def test_a_target_without_labels_is_learned_from_as_a_whole(tmp_path: Path) -> None:
     source = find(drawn(tmp_path / "a", 4), aside=0.25)
     loose = sorted(drawn(tmp_path / "b", 2, far=1.0).rglob("*.png"))
-    sides = adapt.of_classes(source, loose, TINY, Shelf(16))
+    sides = of_classes(source, loose, TINY, Shelf(16))
     assert (len(sides.target.learned), len(sides.target.tested)) == (6, 0)
     found = adapt.make(sides, adapt.fresh(TINY, 3, 0), TINY, seed=0, device=CPU)
     assert set(found) == {"source_accuracy", "source_mean_class"}
@@ -152,7 +154,7 @@ def test_a_target_without_labels_is_learned_from_as_a_whole(tmp_path: Path) -> N
     for path in gtav(tmp_path / "gtav").glob("images/*"):
         path.rename(tmp_path / "c" / path.name)
     scenes = segments.find(gtav(tmp_path / "d")), segments.find(tmp_path / "c")
-    sides = adapt.of_segments(*scenes, TINY)
+    sides = of_segments(*scenes, TINY)
     assert (len(sides.target.learned), len(sides.target.tested)) == (4, 0)
 
 
@@ -161,19 +163,19 @@ def test_numbers_of_the_target_are_those_of_the_source(tmp_path: Path) -> None:
     last = sorted((target / "labels").iterdir())[-1]  # of the part that is tested
     Image.fromarray(np.full((24, 40), 99, np.uint8)).save(last)
     with pytest.raises(ValueError, match="has the number 99, and the source's end at"):
-        adapt.of_segments(segments.find(source), segments.find(target), TINY)
+        of_segments(segments.find(source), segments.find(target), TINY)
 
 
 def test_one_scene_is_too_few(tmp_path: Path) -> None:
     one, other = (segments.find(gtav(tmp_path / name, count)) for name, count in (("a", 1), ("b", 2)))
     for name, sides in (("source", (one, other)), ("target", (other, one))):
         with pytest.raises(ValueError, match=f"the {name} has one scene: expected two"):
-            adapt.of_segments(*sides, TINY)
+            of_segments(*sides, TINY)
 
 
 def test_a_batch_without_known_labels_teaches_nothing_and_does_not_diverge() -> None:
     settings = dataclasses.replace(TINY, what="segments", swapping=Swapping(swap="none"))
-    sides = adapt.drawn(settings, 0)
+    sides = drawn_signs(settings, 0)
     piece = sides.source.piece
     blank = sides.source._replace(
         piece=lambda n, chance: (piece(n, chance)[0], torch.full_like(piece(n, chance)[1], NONE))
