@@ -1,8 +1,16 @@
-"""Threads are set here, before torch is imported: idle ones sleep, and workers side by side share the cores."""
+"""Threads are set here, before torch is imported: idle ones sleep, and workers side by side share the cores.
+
+Python's own files are compiled once for all processes that tests start, also where Python is told to write none: torch's
+alone are three thousand.
+"""
 
 import os
+from pathlib import Path
 
 from gestalt.run import threads
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
 
 threads.passive_waiting()
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):

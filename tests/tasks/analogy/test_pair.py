@@ -334,20 +334,22 @@ def test_a_penalty_every_few_steps_weighs_as_much(pictures: Two, monkeypatch):
 
 
 def test_a_level_that_gets_no_better_ends_early_and_resumes_to_the_same(pictures: Two, tmp_path, monkeypatch):
-    settings = dataclasses.replace(TINY, steps=80, coarse_steps=80, coarsest=16, plateau=40)
+    monkeypatch.setattr(pair, "LOG_EVERY", 5)
+    settings = dataclasses.replace(TINY, steps=20, coarse_steps=20, coarsest=16, plateau=10)
     distances = itertools.chain([1.0, 1.0, 0.5, 0.5], itertools.repeat(0.495))
     monkeypatch.setattr(pair, "sliced_wasserstein", lambda *_, **__: next(distances))
     run = Watched()
     pair.fit(*pictures, settings, run=run)
-    first, second = [step for step, _ in run.logged if step == 0 or step % pair.LOG_EVERY == 0][:4], run.logged
-    assert first == [0, 20, 40, 60], "better at step 20, then no more for 40 steps"
-    assert [step for step, _ in second][4:7] == [0, 20, 40], "then nothing better than at the start"
+    logged = [step for step, _ in run.logged]
+    assert logged[:4] == [0, 5, 10, 15], "better at step 5, then no more for 10 steps"
+    assert logged[4:7] == [0, 5, 10], "then nothing better than at the start"
     monkeypatch.undo()
 
-    shorter = dataclasses.replace(settings, steps=41, coarse_steps=41, plateau=20)
+    monkeypatch.setattr(pair, "LOG_EVERY", 5)
+    shorter = dataclasses.replace(settings, steps=11, coarse_steps=11, plateau=5)
     straight = pair.fit(*pictures, shorter, seed=5)
     run = Run.create(tmp_path / "run", Plan(command="analogy make", seed=5), save_every_s=0.0)
-    interrupt(monkeypatch, run, after_logs=4)
+    interrupt(monkeypatch, run, after_logs=3)
     with pytest.raises(KeyboardInterrupt), run:
         pair.fit(*pictures, shorter, seed=5, run=run)
     with Run.open(tmp_path / "run") as run:
