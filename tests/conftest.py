@@ -1,7 +1,7 @@
 """Threads are set here, before torch is imported: idle ones sleep, and workers side by side share the cores.
 
-Python's own files are compiled once for all processes that tests start, also where Python is told to write none: torch's
-alone are three thousand.
+Python's files are compiled once for all processes that tests start, even where Python is told to keep none of that:
+torch's alone are three thousand.
 """
 
 import os

@@ -137,7 +137,7 @@ def test_help_of_fit_names_presets_and_explains_flags_as_they_stand() -> None:
     assert "--preset smile, facial-hair, womens-hair, mens-hair or handles" in text
     assert "--no-last-norm Whether the codes are normalised too" in text
     text = " ".join(answer("transfer", "fit", "--method", "intersection", "--help")[1].replace("\u2502", " ").split())
-    assert "--no-spectral Whether the spectral norm of every layer is held at 1." in text
+    assert "--spectral Whether the spectral norm of every layer is held at 1, as published." in text
 
 
 # -- edits -------------------------------------------------------------------------------------------------

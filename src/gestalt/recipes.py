@@ -456,7 +456,9 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
     presets = {
         "fast": transfer.Disentangle(),
         "tiny": transfer.Disentangle(**_TINY),
-        "paper": transfer.Disentangle(**_PAPER, steps=1_250_000, confusion=0.001, reconstruction="squared"),
+        "paper": transfer.Disentangle(
+            **_PAPER, norm="instance", steps=1_250_000, confusion=0.001, reconstruction="squared"
+        ),
     }
     return choose(presets, preset)
 
@@ -474,7 +476,9 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
     presets = {
         "fast": transfer.Intersection(),
         "tiny": transfer.Intersection(**_TINY),
-        "paper": transfer.Intersection(**_PAPER, steps=1_250_000, confusion=0.001, zero=1.0),
+        "paper": transfer.Intersection(
+            **_PAPER, norm="instance", spectral=True, steps=1_250_000, confusion=0.001, zero=1.0
+        ),
     }
     return choose(presets, preset)
 

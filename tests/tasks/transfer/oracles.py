@@ -62,7 +62,7 @@ class Painter(Transfer):
     """Paints the right picture as a whole."""
 
     def __init__(self, *exams: Exam) -> None:
-        super().__init__(TINY["disentangle"], norm="instance", most=8)
+        super().__init__(TINY["disentangle"], most=8)
         self.truth = Truth(*exams)
         self.common: Any = self.truth.common
         self.separate = nn.ModuleList([self.truth.separate])
@@ -80,7 +80,7 @@ class Same(Transfer):
     """Gives every picture back as it is."""
 
     def __init__(self) -> None:
-        super().__init__(TINY["disentangle"], norm="instance", most=8)
+        super().__init__(TINY["disentangle"], most=8)
         self.common: Any = nn.Identity()
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:

@@ -243,23 +243,37 @@ def doubled(model: Any) -> Seen:
     x, y = (pictures(3, seed=n) for n in (1, 2))
     x, y = x.double(), y.double()
     contents = tuple(encoded(read, own) for read, own in zip(model.separate, (x, y), strict=False))
-    return Seen(x, y, encoded(model.common, x), encoded(model.common, y), contents)
+    elsewhere = tuple(encoded(read, own) for read, own in zip(model.separate, (y, x), strict=False))
+    return Seen(x, y, encoded(model.common, x), encoded(model.common, y), contents, elsewhere)
 
 
+def assert_reads(model: Any, seen: Seen) -> None:
+    found = model.seen(seen.x, seen.y)
+    torch.testing.assert_close(found[:4], seen[:4])
+    torch.testing.assert_close(found.contents, seen.contents)
+    torch.testing.assert_close(found.elsewhere, seen.elsewhere if model.contents > 1 else ())
+
+
+NORMS = pytest.mark.parametrize(("norm", "last"), [("batch", True), ("batch", False), ("instance", False)])
+
+
+@NORMS
 @pytest.mark.parametrize(("how", "difference"), [("absolute", absolute), ("squared", squared)])
-def test_disentangle_asks_what_its_formula_says(how, difference):
-    model = stirred("disentangle", reconstruction=how)
+def test_disentangle_asks_what_its_formula_says(how, difference, norm, last):
+    model = stirred("disentangle", reconstruction=how, norm=norm, last_norm=last)
     seen = doubled(model)
     s = seen.contents[0]
     zero = torch.zeros_like(s)
     with_content = decoded(model.decoder, torch.cat([seen.common_x, s], 1), 0.0).tanh()
     without = decoded(model.decoder, torch.cat([seen.common_y, zero], 1), 0.0).tanh()
     expected = {"content": (1.0, difference(with_content, seen.x)), "plain": (1.0, difference(without, seen.y))}
+    assert_reads(model, seen)
     assert_agrees(model, expected, seen)
 
 
-def test_intersection_asks_what_its_formula_says():
-    model = stirred("intersection", zero=0.3)
+@NORMS
+def test_intersection_asks_what_its_formula_says(norm, last):
+    model = stirred("intersection", zero=0.3, norm=norm, last_norm=last)
     seen = doubled(model)
     first, second = model.separate
     s, t = seen.contents
@@ -272,6 +286,7 @@ def test_intersection_asks_what_its_formula_says():
         "second": (1.0, absolute(rebuilt_y, seen.y)),
         "zero": (0.3, silent),
     }
+    assert_reads(model, seen)
     assert_agrees(model, expected, seen)
 
 
@@ -390,7 +405,7 @@ def test_both_sides_are_rebuilt_of_their_own_codes(name):
 
 
 def test_spectral_norms_are_about_one():
-    model = fitted("intersection", steps=8).requires_grad_(False)
+    model = fitted("intersection", steps=8, spectral=True).requires_grad_(False)
     for part in ("common", "separate", "decoder"):
         layers = [one for one in model.get_submodule(part).modules() if isinstance(one, nn.Conv2d | nn.ConvTranspose2d)]
         if part == "decoder":
@@ -498,8 +513,11 @@ def learned(settings: Fit, seed: int) -> Transfer:
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
-        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
-        seen = Seen(x, y, common_x, common_y, contents)
+        if len(model.separate) == 1:
+            seen = Seen(x, y, common_x, common_y, (model.separate[0](x),))
+        else:
+            (s, of_y), (of_x, t) = (read(torch.cat([x, y])).split(len(x)) for read in model.separate)
+            seen = Seen(x, y, common_x, common_y, (s, t), (of_y, of_x))
         loss = sum(weight * value for weight, value in model.terms(seen).values())
         loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings).values())
         hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))

@@ -21,8 +21,8 @@ Where this departs from what the authors published, for all three: what was give
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
 critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
 encoder; the weight of confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
-running average of the weights is kept (`average`). Where norms are of single pictures (disentangle, intersection),
-codes are not normalised (`last_norm`), so that zero is an ordinary one. The preset `paper` undoes those that are
+running average of the weights is kept (`average`); features are normalised over a batch by all three, not over every
+picture by itself (`norm`), and so both sides are decoded as one batch too. The preset `paper` undoes those that are
 settings.
 
 References:
@@ -37,7 +37,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +46,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gestalt.nn.average import follow
 from gestalt.run.service import NullRun
-from gestalt.tasks.transfer.config import Fit, levels
+from gestalt.tasks.transfer.config import Fit, Norm, levels
 from gestalt.tasks.transfer.pictures import Side, as_images, batch
 
-Norm = Literal["instance", "batch"]
 Terms = dict[str, tuple[float, Tensor]]
 """Of a loss: name -> (weight, value)."""
 
@@ -89,6 +88,7 @@ class Seen(NamedTuple):
     x, y: (N, 3, S, S) pictures with and without content.
     common_x, common_y: common codes of x and y.
     contents: separate codes, of x and, where there are two kinds of content, of y.
+    elsewhere: where there are two kinds, what the encoder of x's content reads in y, and that of y's in x.
     """
 
     x: Tensor
@@ -96,6 +96,7 @@ class Seen(NamedTuple):
     common_x: Tensor
     common_y: Tensor
     contents: tuple[Tensor, ...]
+    elsewhere: tuple[Tensor, ...] = ()
 
 
 class Encoder(nn.Sequential):
@@ -145,18 +146,17 @@ class Transfer(nn.Module, ABC):
 
     Args:
         settings: of the method.
-        norm: of its encoders.
         spectral: whether the spectral norms of encoders are held at 1.
         most: channels that no layer of a separate encoder exceeds.
     """
 
-    def __init__(self, settings: Fit, *, norm: Norm, spectral: bool = False, most: int) -> None:
+    def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
         super().__init__()
         shared = settings.code - settings.contents * settings.separate
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, settings.separate
-        self.layout = torch.channels_last if norm == "batch" else torch.contiguous_format
-        how: dict[str, Any] = {"norm": norm, "last_norm": settings.last_norm, "spectral": spectral}
+        self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
+        how: dict[str, Any] = {"norm": settings.norm, "last_norm": settings.last_norm, "spectral": spectral}
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
@@ -186,6 +186,14 @@ class Transfer(nn.Module, ABC):
     @abstractmethod
     def terms(self, seen: "Seen") -> Terms:
         """The method's losses but confusion."""
+
+    def seen(self, x: Tensor, y: Tensor) -> Seen:
+        """Codes of both sides' pictures; an encoder reads both as one batch, whose moments say nothing of a side."""
+        common_x, common_y = self.common(torch.cat([x, y])).chunk(2)
+        if self.contents == 1:
+            return Seen(x, y, common_x, common_y, (self.separate[0](x),))
+        read = [read(torch.cat(pair)).chunk(2) for read, pair in zip(self.separate, ((x, y), (y, x)), strict=True)]
+        return Seen(x, y, common_x, common_y, *zip(*read, strict=True))
 
     def rebuilt(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Both sides' pictures from their own codes."""
@@ -255,9 +263,7 @@ def fit(
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
-        common_x, common_y = model.common(torch.cat([x, y])).chunk(2)  # as one batch: its moments say nothing of a side
-        contents = tuple(read(own) for read, own in zip(model.separate, (x, y), strict=False))
-        seen = Seen(x, y, common_x, common_y, contents)
+        seen = model.seen(x, y)
         terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from gestalt.settings import absolute, at_least, below_one, inside
 
+Norm = Literal["batch", "instance"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
@@ -50,9 +52,13 @@ class Fit:
     average: float = 0.998
     """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
 
-    last_norm: bool = False
-    """Whether the codes are normalised too, as published. Where every code is normalised by itself (disentangle,
-    intersection), one of zeros is then no ordinary point; the mask method normalises over a batch."""
+    norm: Norm = "batch"
+    """Whether features are normalised over a batch, or over every picture by itself, as published for disentangle and
+    intersection: how bright a feature is, and so a colour, is then hard to tell."""
+
+    last_norm: bool = True
+    """Whether the codes are normalised too, as published. Where every code is normalised by itself, one of zeros is
+    then no ordinary point."""
 
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side."""
@@ -106,14 +112,12 @@ class Disentangle(Fit):
 class Intersection(Fit):
     """Settings of a common code and one for each side."""
 
-    returned: float = 0.1
-    carried: float = 0.1
+    zero: float = 0.02
+    """Weight of each side's code being zero on the other. The more it weighs, the more a code says which side a picture
+    is of, and the less what its content looks like."""
 
-    zero: float = 0.1
-    """Weight of each side's code being zero on the other."""
-
-    spectral: bool = True
-    """Whether the spectral norm of every layer is held at 1."""
+    spectral: bool = False
+    """Whether the spectral norm of every layer is held at 1, as published."""
 
     @property
     def contents(self) -> int:
@@ -163,7 +167,6 @@ class Mask(Fit):
 
     returned: float = 3.0
     carried: float = 3.0
-    last_norm: bool = True
 
     weights: Weights = field(default_factory=Weights)
     """Of the losses."""

@@ -14,6 +14,7 @@ References:
 
 from typing import final
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,8 +27,8 @@ class Disentangle(Transfer):
     """See the module."""
 
     def __init__(self, settings: config.Disentangle) -> None:
-        super().__init__(settings, norm="instance", most=4 * settings.width)
-        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, norm="instance")
+        super().__init__(settings, most=4 * settings.width)
+        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, norm=settings.norm)
         self.difference = F.l1_loss if settings.reconstruction == "absolute" else F.mse_loss
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
@@ -37,8 +38,8 @@ class Disentangle(Transfer):
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
-        with_content = self.render(seen.common_x, seen.contents[0]).image
-        without = self.render(seen.common_y).image
+        both = torch.cat([self.code(seen.common_x, seen.contents[0]), self.code(seen.common_y)])
+        with_content, without = self.decoder(both).tanh().chunk(2)
         return {
             "content": (1.0, self.difference(with_content, seen.x)),
             "plain": (1.0, self.difference(without, seen.y)),

@@ -17,6 +17,7 @@ References:
 
 from typing import final
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,9 +30,9 @@ class Intersection(Transfer):
     """See the module."""
 
     def __init__(self, settings: config.Intersection) -> None:
-        super().__init__(settings, norm="instance", spectral=settings.spectral, most=settings.code)
+        super().__init__(settings, spectral=settings.spectral, most=settings.code)
         counts = widths(settings)[-2::-1]
-        self.decoder = Decoder(settings.code, counts, 3, norm="instance", spectral=settings.spectral)
+        self.decoder = Decoder(settings.code, counts, 3, norm=settings.norm, spectral=settings.spectral)
         self.zero = settings.zero
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
@@ -41,11 +42,12 @@ class Intersection(Transfer):
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
-        first, second = self.separate
-        rebuilt_x = self.render(seen.common_x, seen.contents[0]).image
-        rebuilt_y = self.render(seen.common_y, None, seen.contents[1]).image
+        s, t = seen.contents
+        both = torch.cat([self.code(seen.common_x, s), self.code(seen.common_y, None, t)])
+        rebuilt_x, rebuilt_y = self.decoder(both).tanh().chunk(2)
+        of_y, of_x = seen.elsewhere
         return {
             "first": (1.0, F.l1_loss(rebuilt_x, seen.x)),
             "second": (1.0, F.l1_loss(rebuilt_y, seen.y)),
-            "zero": (self.zero, second(seen.x).abs().mean() + first(seen.y).abs().mean()),
+            "zero": (self.zero, of_x.abs().mean() + of_y.abs().mean()),
         }

@@ -40,11 +40,11 @@ class Mask(Transfer):
     """See the module."""
 
     def __init__(self, settings: config.Mask) -> None:
-        super().__init__(settings, norm="batch", most=4 * settings.width)
+        super().__init__(settings, most=4 * settings.width)
         counts = widths(settings)[-2::-1]
         shared = settings.code - settings.separate
-        self.plain = Decoder(shared, counts, 3, norm="batch", slope=0.2)
-        self.content = Decoder(settings.code, counts, 4, norm="batch", slope=0.2)
+        self.plain = Decoder(shared, counts, 3, norm=settings.norm, slope=0.2)
+        self.content = Decoder(settings.code, counts, 4, norm=settings.norm, slope=0.2)
         self.weights = settings.weights
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
