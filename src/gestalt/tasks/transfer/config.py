@@ -112,7 +112,7 @@ class Disentangle(Fit):
 class Intersection(Fit):
     """Settings of a common code and one for each side."""
 
-    zero: float = 0.02
+    zero: float = 0.01
     """Weight of each side's code being zero on the other. The more it weighs, the more a code says which side a picture
     is of, and the less what its content looks like."""
 
