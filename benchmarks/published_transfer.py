@@ -39,7 +39,8 @@ class Published:
         """Learn from pictures with content and without, (N, 3, S, S) each."""
         net = self.net
         common_x, common_y = net.common(x), net.common(y)
-        loss = total(_terms(net, x, y, common_x, common_y)) + self.confusion * confused(net, common_x, common_y)
+        hidden = confused(net, common_x, common_y, one_sided=True)
+        loss = total(_terms(net, x, y, common_x, common_y)) + self.confusion * hidden
         self.painter.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks, CLIP, foreach=False)

@@ -40,7 +40,7 @@ Change = dict[str, Any]
 DEFAULTS: dict[str, Change] = {
     "ours": {},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
-    "confusion .005": {"confusion": 0.005},
+    "confusion .05, one-sided": {"confusion": 0.05, "one_sided": True},
     "normalised by itself": {"norm": "instance"},
     "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
@@ -58,7 +58,7 @@ AS_PUBLISHED: dict[str, Change] = {
     "normalised by itself": {"norm": "instance"},
     "spectral norms": {"spectral": True},
     "zero 1": {"zero": 1.0},
-    "confusion .001": {"confusion": 0.001, "ramp": 0.0},
+    "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "no average of weights": {"average": 0.0},
 }

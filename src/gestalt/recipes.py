@@ -432,7 +432,7 @@ def transfer_mask(preset: str) -> transfer.Mask:
     for name, given in weights.items():
         part = min(1.0, given.pasted / 5)  # what is not published is as large beside the other weights as in fast
         back, small = part * presets["fast"].returned, part * presets["fast"].weights.small
-        hidden = confusion.get(name, presets["fast"].confusion)
+        hidden = max(confusion.get(name, 0.0), presets["fast"].confusion)
         ours = dataclasses.replace(given, small=small, cycle_common=0.0, cycle_separate=0.0)
         presets[name] = transfer.Mask(weights=ours, confusion=hidden, returned=back, carried=back)
         lr = 5e-5 if name == "facial-hair" else paper.lr
@@ -496,6 +496,7 @@ _PAPER: dict[str, Any] = {
     "returned": 0.0,
     "carried": 0.0,
     "average": 0.0,
+    "one_sided": True,
     "last_norm": True,
     "shift": 0.0,
     "light": 0.0,

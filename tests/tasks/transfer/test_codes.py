@@ -379,7 +379,10 @@ def test_confusion_and_critic_are_logarithms_of_sigmoids(name):
     with_content, without = judged(seen.common_x), judged(seen.common_y)
     taken_for_plain = -(1 - with_content.sigmoid()).log().mean() - (1 - without.sigmoid()).log().mean()
     told_apart = -with_content.sigmoid().log().mean() - (1 - without.sigmoid()).log().mean()
-    torch.testing.assert_close(confused(model, seen.common_x, seen.common_y), taken_for_plain)
+    taken_for_content = -with_content.sigmoid().log().mean() - without.sigmoid().log().mean()
+    codes_ = seen.common_x, seen.common_y
+    torch.testing.assert_close(confused(model, *codes_, one_sided=True), taken_for_plain)
+    torch.testing.assert_close(confused(model, *codes_, one_sided=False), (taken_for_plain + taken_for_content) / 2)
     torch.testing.assert_close(told(model, seen.common_x, seen.common_y), told_apart)
 
 
@@ -390,8 +393,20 @@ def test_the_critic_learns_without_the_encoder():
     assert all(weight.grad is None for weight in model.common.parameters())
     assert all(weight.grad is not None for weight in model.critic.parameters())
     model.zero_grad(set_to_none=True)
-    confused(model, x, y).backward()
+    confused(model, x, y, one_sided=False).backward()
     assert all(weight.grad is not None for weight in model.common.parameters())
+
+
+def test_a_critic_in_doubt_is_pushed_by_the_published_form_alone():
+    model: Any = small("disentangle")
+    x, y = (model.common(pictures(2, seed=n)) for n in (0, 1))
+    model.critic[-1].weight.data.mul_(1e-3)  # says next to one half of everything
+    model.critic[-1].bias.data.zero_()
+    pushes = [
+        torch.autograd.grad(confused(model, x, y, one_sided=one), x, retain_graph=True)[0].norm()
+        for one in (False, True)
+    ]
+    assert 0 < pushes[0] < 0.01 * pushes[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -521,7 +536,7 @@ def learned(settings: Fit, seed: int) -> Transfer:
         loss = sum(weight * value for weight, value in model.terms(seen).values())
         loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings).values())
         hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
-        step_of(networks, loss + hidden * confused(model, common_x, common_y), step)
+        step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=settings.one_sided), step)
         step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)
         keep = min(settings.average, (step + 1) / (step + 10))
         for key, value in model.state_dict().items():

@@ -20,7 +20,8 @@ them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 Where this departs from what the authors published, for all three: what was given to a picture has to come back
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
 critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
-encoder; the weight of confusion is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
+encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
+weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
 running average of the weights is kept (`average`); features are normalised over a batch by all three, not over every
 picture by itself (`norm`), and so both sides are decoded as one batch too. The preset `paper` undoes those that are
 settings.
@@ -210,9 +211,13 @@ def widths(settings: Fit) -> list[int]:
     return [*(min(settings.width << n, settings.code) for n in range(count - 1)), settings.code]
 
 
-def confused(model: Transfer, common_x: Tensor, common_y: Tensor) -> Tensor:
-    """How far the critic is from taking all common codes for those of pictures without content."""
-    return _says(model.critic(common_x), 0.0) + _says(model.critic(common_y), 0.0)
+def confused(model: Transfer, common_x: Tensor, common_y: Tensor, *, one_sided: bool) -> Tensor:
+    """How far the critic is from not knowing, or, one-sided, from taking all codes for those of plain pictures.
+
+    One-sided, it pushes as hard where the critic knows nothing, so codes are never left in peace.
+    """
+    wanted = 0.0 if one_sided else 0.5
+    return _says(model.critic(common_x), wanted) + _says(model.critic(common_y), wanted)
 
 
 def told(model: Transfer, common_x: Tensor, common_y: Tensor) -> Tensor:
@@ -267,7 +272,7 @@ def fit(
         terms = model.terms(seen) | there_and_back(model, seen, settings)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
-            terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y))
+            terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y, one_sided=settings.one_sided))
         loss = total(terms)
         painter.zero_grad(set_to_none=True)
         loss.backward()

@@ -37,8 +37,12 @@ class Fit:
     cool: float = 0.5
     """Part of the steps, at the end, over which the step size falls to 0."""
 
-    confusion: float = 0.05
+    confusion: float = 0.2
     """Weight of hiding from the critic which side a common code comes from."""
+
+    one_sided: bool = False
+    """Whether the critic is to take all common codes for those of pictures without content, as published, rather than
+    not to know."""
 
     ramp: float = 0.1
     """Part of the steps, at the beginning, over which that weight grows to its value."""
