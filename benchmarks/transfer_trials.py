@@ -7,7 +7,8 @@
 
 `defaults` takes single settings of a method back to what they were before. `published` is about intersection, which did
 not transfer with the published weights in the trial of the method notes: ours, ours with one setting after another as
-published, all as published, and that without one after another. `controls` are ways to fail: networks that learned
+published, all of these as published, and that without one after another; step size, its fall and how pictures are
+changed by chance stay ours. `controls` are ways to fail: networks that learned
 nothing, content thrown away, guides in the wrong order, and sides that nothing hides with room for a face in the
 code of content. `few` is what people bring first: 300 grey pictures, a quarter of them with glasses.
 
@@ -41,7 +42,7 @@ DEFAULTS: dict[str, Change] = {
     "ours": {},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "confusion .05, one-sided": {"confusion": 0.05, "one_sided": True},
-    "normalised by itself": {"norm": "instance"},
+    "normalised by itself, codes not": {"norm": "instance", "last_norm": False},
     "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
     "pictures neither moved nor lit": {"shift": 0.0, "light": 0.0},

@@ -22,9 +22,19 @@ NEW_FLAGS = [
     *("--coarser", "--vote", "--search"),
 ]
 SIDES_FLAGS = [
-    *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion", "--ramp"),
-    *("--returned", "--carried", "--average", "--last-norm", "--shift", "--light", "--patience", "--aside"),
-    "--rule",
+    *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion"),
+    *(
+        "--one-sided",
+        "--ramp",
+        "--returned",
+        "--carried",
+        "--average",
+        "--norm",
+        "--no-last-norm",
+        "--shift",
+        "--light",
+    ),
+    *("--patience", "--aside", "--rule"),
 ]
 LEARNING_FLAGS = [
     *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
@@ -114,12 +124,12 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
     ],
     "transfer fit": [
-        *("--help", *(flag.replace("--last-norm", "--no-last-norm") for flag in SIDES_FLAGS)),
+        *("--help", *SIDES_FLAGS),
         *("--pasted", "--plain", "--again", "--nothing", "--small", "--cycle-common", "--cycle-separate"),
         *RUN_FLAGS,
     ],
     "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],
-    "transfer fit --method=intersection": ["--help", *SIDES_FLAGS, "--zero", "--no-spectral", *RUN_FLAGS],
+    "transfer fit --method=intersection": ["--help", *SIDES_FLAGS, "--zero", "--spectral", *RUN_FLAGS],
     "transfer add": ["--help", "--side", *RUN_FLAGS],
     "transfer swap": ["--help", "--side", *RUN_FLAGS],
     "transfer remove": ["--help", "--whole", *RUN_FLAGS],

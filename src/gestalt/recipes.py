@@ -413,7 +413,8 @@ def transfer_mask(preset: str) -> transfer.Mask:
            content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
     smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content, but
            without the cycle terms on codes, which stop the guide from being heeded: there and back, as in fast, stands
-           in their place (docs/adr/008), and masks are asked to be small. Those of paper-... are as published.
+           in their place (docs/adr/008), and masks are asked to be small; sides are hidden as in fast, or with the
+           weight that is published where that is more. Those of paper-... are as published.
 
     Raises:
         ValueError: no such preset.

@@ -52,6 +52,12 @@ def test_labels_that_may_not_be_learned_from_are_not_shown() -> None:
     assert not torch.equal(hidden, seen)
 
 
+@pytest.mark.parametrize(("count", "shown_"), [(18, [0, 3, 6, 9, 12, 15]), (3, [0, 1, 2])])
+def test_pictures_are_shown_from_all_classes(count: int, shown_: list[int]) -> None:
+    side = Side(lambda n, _chance: (torch.zeros(1, 3, 4, 4), torch.tensor([n])), range(0), range(count))
+    assert [int(label) for label in shown.some(side)[1] if label is not None] == shown_
+
+
 def test_colours_are_told_apart_and_black_is_none() -> None:
     palette = shown.colours(19)
     assert (torch.cdist(palette, palette) + torch.eye(19)).min() > 0.1

@@ -290,6 +290,27 @@ def test_intersection_asks_what_its_formula_says(norm, last):
     assert_agrees(model, expected, seen)
 
 
+@pytest.mark.parametrize("name", ["disentangle", "intersection"])
+def test_both_sides_are_painted_as_one_batch(name):
+    model: Any = stirred(name).train()
+    x, y = (pictures(3, seed=n).double() for n in (1, 2))
+    seen = model.seen(x, y)
+    given = [seen.contents[0], torch.zeros_like(seen.contents[0])]
+    codes_x = torch.cat([seen.common_x, *given[: model.contents]], 1)
+    codes_y = torch.cat([seen.common_y, given[1], *seen.contents[1:]], 1)
+    one, other = model.decoder(torch.cat([codes_x, codes_y])).tanh().split(3)
+    found = [value for _, value in model.terms(seen).values()][:2]
+    torch.testing.assert_close(found, [absolute(one, x), absolute(other, y)])
+    assert not torch.isclose(found[0], absolute(model.decoder(codes_x).tanh(), x))
+
+
+def test_published_presets_have_the_published_critic():
+    for name in NAMES:
+        assert PAPER[name].one_sided
+        assert PAPER[name].norm == ("batch" if name == "mask" else "instance")
+        assert not TINY[name].one_sided
+
+
 @pytest.mark.parametrize(("common", "separate"), [(0.0, 0.0), (0.0, 0.01), (2.0, 0.0), (1.5, 3.0)])
 def test_mask_asks_what_its_formula_says(common, separate):
     weights = Weights(
@@ -547,9 +568,13 @@ def learned(settings: Fit, seed: int) -> Transfer:
     return mean
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_loop_is_what_it_says_step_by_step(name, monkeypatch):
-    settings = dataclasses.replace(TINY[name], steps=8, ramp=0.5, cool=0.5, confusion=3.0)
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [*((name, {}) for name in NAMES), ("disentangle", {"one_sided": True, "norm": "instance", "last_norm": False})],
+    ids=str,
+)
+def test_the_loop_is_what_it_says_step_by_step(name, changes, monkeypatch):
+    settings = dataclasses.replace(TINY[name], steps=8, ramp=0.5, cool=0.5, confusion=3.0, **changes)
     expected = learned(settings, seed=2).state_dict()
     monkeypatch.setattr(codes, "batch", lambda *given, **named: batch(*given, **named).double())
     monkeypatch.setattr(codes, "LOOK_EVERY", 100)

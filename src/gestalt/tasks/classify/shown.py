@@ -47,8 +47,10 @@ def sheet(net: Classifier, sides: Sides) -> Tensor:
 
 
 def some(side: Side) -> tuple[Tensor, list[Tensor | None]]:
-    """Some pictures (N, 3, S, S) of a side, and the labels of each, None where they may not be looked at."""
-    pieces = [side.piece(n, None) for n in (side.tested or side.learned)[:EACH]]
+    """Some pictures (N, 3, S, S) from all of a side, and the labels of each, None where they may not be looked at."""
+    numbers = side.tested or side.learned  # by class, often, so some from everywhere
+    count = min(EACH, len(numbers))
+    pieces = [side.piece(numbers[n * len(numbers) // count], None) for n in range(count)]
     return torch.cat([x for x, _ in pieces]), [label if side.tested else None for _, label in pieces]
 
 

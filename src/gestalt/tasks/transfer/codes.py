@@ -21,10 +21,10 @@ Where this departs from what the authors published, for all three: what was give
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
 critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
 encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
-weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the
-running average of the weights is kept (`average`); features are normalised over a batch by all three, not over every
-picture by itself (`norm`), and so both sides are decoded as one batch too. The preset `paper` undoes those that are
-settings.
+weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
+weights is kept (`average`); features are normalised over a batch by all three, not every picture's by itself (`norm`),
+and so both sides are decoded as one batch too, but for what goes there and back. The preset `paper` undoes those that
+are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.

@@ -8,8 +8,8 @@ With x of the first side, y of the second, E common, S and T their separate code
 Either side may have content of its own (glasses against moustaches), so a translation both adds and takes away:
 G(E(y), S(x), 0) is y's face with x's glasses and without its moustache.
 
-Departures, beside those of `codes`: every layer but the last of an encoder is normalised, where the published code
-leaves out the second of the common one.
+Departures, beside those of `codes`: every layer of an encoder is normalised, where the published code leaves out the
+second of the common one; spectral norms are not held at 1 (`spectral`), and zeta is .01 for 1 (`zero`).
 
 References:
     Benaim, Khaitov, Galanti, Wolf: Domain Intersection and Domain Difference. ICCV 2019.
