@@ -8,9 +8,9 @@
 `defaults` takes single settings of a method back to what they were before. `published` is about intersection, which did
 not transfer with the published weights in the trial of the method notes: ours, ours with one setting after another as
 published, all of these as published, and that without one after another; step size, its fall and how pictures are
-changed by chance stay ours. `controls` are ways to fail: networks that learned
-nothing, content thrown away, guides in the wrong order, and sides that nothing hides with room for a face in the
-code of content. `few` is what people bring first: 300 grey pictures, a quarter of them with glasses.
+changed by chance stay ours. `controls` are ways to fail: networks that learned nothing, content thrown away, guides in
+the wrong order, and sides that nothing hides with room for a face in the code of content. `few` is what people bring
+first: 300 grey pictures, a quarter of them with glasses.
 
 What is in FOLDER is not done again. Seeds are others than those of `benchmarks/transfer.py`, and so are the faces.
 """
@@ -20,6 +20,7 @@ import copy
 import functools
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def main() -> None:
                 if not any(key.items() <= line.items() for line in written(lines)):
                     begun = time.perf_counter()
                     if asked.only == "controls":
-                        net, exam = control(name, method, seed=seed, steps=asked.steps)
+                        net, exam = CONTROLS[name](method, seed=seed, steps=asked.steps)
                     else:
                         net, exam = fitted(method, change, seed=seed, steps=asked.steps, few=asked.only == "few")
                     others = type(exam)(*exact.exam(PAIRS, SIZE, seed=2000, two=exam.moustaches is not None))
@@ -205,27 +206,38 @@ class Silent(torch.nn.Module):
         return torch.zeros_like(self.heard(x))
 
 
-CONTROLS = (
-    "ours",
-    "nothing learned",
-    "content thrown away",
-    "guides in the wrong order",
-    "nothing hides the side, wide content",
-)
-
-ours = functools.cache(functools.partial(fitted, change={}))
-"""What has learned as the defaults say, once for all that is made of it."""
+learned = functools.cache(functools.partial(fitted, change={}))
+"""What the defaults come to, learned once for all that is made of it."""
 
 
-def control(name: str, method: str, *, seed: int, steps: int) -> tuple[Transfer, Exam]:
-    """A way to fail, and what to ask it; the first must not."""
-    if name == CONTROLS[4]:
-        return fitted(method, {"confusion": 0.0, "separate": 48}, seed=seed, steps=steps)
-    net, asked = ours(method, seed=seed, steps=steps if name != CONTROLS[1] else 0)
-    if name == CONTROLS[2]:
-        net = copy.deepcopy(net)
-        net.separate = torch.nn.ModuleList(Silent(one) for one in net.separate)
-    return net, Misguided(*asked) if name == CONTROLS[3] else asked
+def untrained(method: str, *, seed: int, steps: int) -> tuple[Transfer, Exam]:
+    """First weights."""
+    del steps
+    return fitted(method, {}, seed=seed, steps=0)
+
+
+def thrown_away(method: str, *, seed: int, steps: int) -> tuple[Transfer, Exam]:
+    """Content is read and not used."""
+    net, asked = learned(method, seed=seed, steps=steps)
+    net = copy.deepcopy(net)
+    net.separate = torch.nn.ModuleList(Silent(one) for one in net.separate)
+    return net, asked
+
+
+def misguided(method: str, *, seed: int, steps: int) -> tuple[Transfer, Exam]:
+    """Guides come in the wrong order."""
+    net, asked = learned(method, seed=seed, steps=steps)
+    return net, Misguided(*asked)
+
+
+CONTROLS: dict[str, Callable[..., tuple[Transfer, Exam]]] = {
+    "ours": learned,
+    "nothing learned": untrained,
+    "content thrown away": thrown_away,
+    "guides in the wrong order": misguided,
+    "nothing hides the side, wide content": functools.partial(fitted, change={"confusion": 0.0, "separate": 48}),
+}
+"""Ways to fail, and, first, what must not: a method's name, seed and steps -> networks and what to ask them."""
 
 
 def written(lines: Path) -> list[dict[str, Any]]:

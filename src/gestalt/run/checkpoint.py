@@ -147,9 +147,10 @@ def fitting(source: Path, config: Mapping[str, Any]) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
             f"the weights in {source} were written by gestalt {config.get('gestalt')} and do not fit this version, "
-            f"{record.VERSION}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            f"{record.VERSION}; make that run again ({said[:200]})"
         ) from error
 
 

@@ -185,7 +185,7 @@ class Transfer(nn.Module, ABC):
         """
 
     @abstractmethod
-    def terms(self, seen: "Seen") -> Terms:
+    def terms(self, seen: Seen) -> Terms:
         """The method's losses but confusion."""
 
     def seen(self, x: Tensor, y: Tensor) -> Seen:
@@ -203,6 +203,29 @@ class Transfer(nn.Module, ABC):
             self.render(self.common(x), self.separate[0](x)).image,
             self.render(self.common(y), *own).image,
         )
+
+
+class Whole(Transfer):
+    """A method whose one decoder paints the whole picture.
+
+    Args:
+        settings: of the method.
+        spectral: whether the spectral norms of encoders and decoder are held at 1.
+        most: see `Transfer`.
+    """
+
+    def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
+        super().__init__(settings, spectral=spectral, most=most)
+        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, norm=settings.norm, spectral=spectral)
+
+    def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
+        """See `Transfer.render`."""
+        del base
+        return Rendered(self.decode(self.code(common, *contents))[0])
+
+    def decode(self, *codes: Tensor) -> tuple[Tensor, ...]:
+        """The pictures (N, 3, S, S) of several whole codes (N, C, R, R), as one batch."""
+        return self.decoder(torch.cat(codes)).tanh().chunk(len(codes))
 
 
 def widths(settings: Fit) -> list[int]:

@@ -14,32 +14,23 @@ References:
 
 from typing import final
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.tasks.transfer import config
-from gestalt.tasks.transfer.codes import Decoder, Rendered, Seen, Terms, Transfer, widths
+from gestalt.tasks.transfer.codes import Seen, Terms, Whole
 
 
 @final
-class Disentangle(Transfer):
+class Disentangle(Whole):
     """See the module."""
 
     def __init__(self, settings: config.Disentangle) -> None:
         super().__init__(settings, most=4 * settings.width)
-        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, norm=settings.norm)
         self.difference = F.l1_loss if settings.reconstruction == "absolute" else F.mse_loss
-
-    def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
-        """See `Transfer.render`."""
-        del base
-        return Rendered(self.decoder(self.code(common, *contents)).tanh())
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
-        both = torch.cat([self.code(seen.common_x, seen.contents[0]), self.code(seen.common_y)])
-        with_content, without = self.decoder(both).tanh().chunk(2)
+        with_content, without = self.decode(self.code(seen.common_x, seen.contents[0]), self.code(seen.common_y))
         return {
             "content": (1.0, self.difference(with_content, seen.x)),
             "plain": (1.0, self.difference(without, seen.y)),

@@ -17,34 +17,24 @@ References:
 
 from typing import final
 
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from gestalt.tasks.transfer import config
-from gestalt.tasks.transfer.codes import Decoder, Rendered, Seen, Terms, Transfer, widths
+from gestalt.tasks.transfer.codes import Seen, Terms, Whole
 
 
 @final
-class Intersection(Transfer):
+class Intersection(Whole):
     """See the module."""
 
     def __init__(self, settings: config.Intersection) -> None:
         super().__init__(settings, spectral=settings.spectral, most=settings.code)
-        counts = widths(settings)[-2::-1]
-        self.decoder = Decoder(settings.code, counts, 3, norm=settings.norm, spectral=settings.spectral)
         self.zero = settings.zero
-
-    def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
-        """See `Transfer.render`."""
-        del base
-        return Rendered(self.decoder(self.code(common, *contents)).tanh())
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
         s, t = seen.contents
-        both = torch.cat([self.code(seen.common_x, s), self.code(seen.common_y, None, t)])
-        rebuilt_x, rebuilt_y = self.decoder(both).tanh().chunk(2)
+        rebuilt_x, rebuilt_y = self.decode(self.code(seen.common_x, s), self.code(seen.common_y, None, t))
         of_y, of_x = seen.elsewhere
         return {
             "first": (1.0, F.l1_loss(rebuilt_x, seen.x)),
