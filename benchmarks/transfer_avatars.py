@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from gestalt.drawn.faces import Drawn
 from gestalt.media import image
 from gestalt.run.device import use_threads
 from gestalt.run.service import NullRun
-from gestalt.tasks.transfer import codes, exact, model, report
+from gestalt.tasks.transfer import exact, grow, model, report
 from gestalt.tasks.transfer.config import Test
 from gestalt.tasks.transfer.model import SETTINGS
 from gestalt.tasks.transfer.pictures import Side, as_bytes
@@ -145,9 +146,8 @@ def one(method: str, content: str, asked: argparse.Namespace, *, seed: int) -> d
     begun = time.perf_counter()
     settings = SETTINGS[method](size=asked.size, steps=asked.steps)
     with_it, without = sides(content, asked.size, seed=seed)
-    net = codes.fit(
-        model.fresh(settings, seed), with_it, without, settings, seed=seed, device=torch.device("cpu")
-    ).eval()
+    build = partial(model.fresh, seed=seed)
+    net = grow.learn(build, with_it, without, settings, seed=seed, device=torch.device("cpu"))
     questions, others = (Avatars(content, 10_000 * seed + 5000 + part, asked.size) for part in (0, 100))
     found = exact.measure(net, questions) | exact.measure_masks(net, questions, exact.best_threshold(net, others))
     x, y = questions.source().image, questions.target()

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from gestalt.drawn.faces import Drawn
 from gestalt.run.device import use_threads
-from gestalt.tasks.transfer import codes, exact, model
+from gestalt.tasks.transfer import exact, grow, model
 from gestalt.tasks.transfer.codes import Transfer
 from gestalt.tasks.transfer.exact import Exam, Questions
 from gestalt.tasks.transfer.model import SETTINGS
@@ -47,6 +47,8 @@ DEFAULTS: dict[str, Change] = {
     "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
     "pictures neither moved nor lit": {"shift": 0.0, "light": 0.0},
+    "one size": {"coarse": 0.0},
+    "one size, no blocks": {"fold": 1, "width": 16, "cool": 0.5},
 }
 
 FEW: dict[str, Change] = {
@@ -57,8 +59,9 @@ FEW: dict[str, Change] = {
 }
 
 AS_PUBLISHED: dict[str, Change] = {
+    "no blocks": {"fold": 1, "width": 16},
     "normalised by itself": {"norm": "instance"},
-    "spectral norms": {"spectral": True},
+    "spectral norms": {"spectral": True, "fold": 1, "width": 16},
     "zero 1": {"zero": 1.0},
     "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
@@ -101,15 +104,19 @@ def main() -> None:
 def changes(what: str) -> dict[str, Change]:
     """Of each trial its name and settings."""
     if what == "published":
-        every = {key: value for change in AS_PUBLISHED.values() for key, value in change.items()}
-        less = {f"published without {name}": without(every, change) for name, change in AS_PUBLISHED.items()}
+        every = merged(AS_PUBLISHED)
+        less = {
+            f"published without {name}": merged({key: change for key, change in AS_PUBLISHED.items() if key != name})
+            for name in AS_PUBLISHED
+        }
+        less = {name: change for name, change in less.items() if change != every}  # spectral norms need no blocks
         return {"ours": {}, **AS_PUBLISHED, "published": every, **less}
     return {"defaults": DEFAULTS, "few": FEW, "controls": {name: {} for name in CONTROLS}}[what]
 
 
-def without(change: Change, some: Change) -> Change:
-    """A change without some of it."""
-    return {key: value for key, value in change.items() if key not in some}
+def merged(changes: dict[str, Change]) -> Change:
+    """All of some changes."""
+    return {key: value for change in changes.values() for key, value in change.items()}
 
 
 def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = False) -> tuple[Transfer, Exam]:
@@ -126,10 +133,12 @@ def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = Fa
             for side, count in ((content, 75), (plain, 225))
         )
         asked = Grey(*asked)
-    net = model.fresh(settings, seed)
+    build = functools.partial(model.fresh, seed=seed)
     if steps:
-        net = codes.fit(net, content, plain, settings, seed=seed, device=torch.device("cpu"))
-    return net.eval(), asked
+        net = grow.learn(build, content, plain, settings, seed=seed, device=torch.device("cpu"))
+    else:
+        net = build(settings).eval()
+    return net, asked
 
 
 def grey(pictures: Tensor) -> Tensor:

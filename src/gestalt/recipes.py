@@ -487,6 +487,7 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
 _TINY: dict[str, Any] = {"size": 32, "width": 4, "code": 32, "separate": 4, "steps": 4, "batch": 2}
 _PAPER: dict[str, Any] = {
     "size": 128,
+    "fold": 1,
     "width": 32,
     "code": 512,
     "separate": 25,

@@ -28,10 +28,11 @@ def sharp() -> Any:
     model = small("mask")
     s = model.separate[0](pictures(3, seed=2))
     masks = model.paint(model.common(pictures(3, seed=1)), s).mask.detach().logit()
-    last = list(model.content)[-1]
+    *_, last, blocks = model.content
+    pixels = slice(0, blocks.upscale_factor**2)
     factor = 4 / masks.std()
-    last.bias.data[0] = (last.bias.data[0] - masks.median()) * factor
-    last.weight.data[:, 0] *= factor
+    last.bias.data[pixels] = (last.bias.data[pixels] - masks.median()) * factor
+    last.weight.data[:, pixels] *= factor
     return model
 
 

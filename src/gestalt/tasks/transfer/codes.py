@@ -15,7 +15,8 @@ Then all that tells glasses from no glasses has to go through s, and
     remove  render(common(x))
 
 A method is a `Transfer`: its encoders and decoders, how it renders, and its loss terms by name. `fit` knows none of
-them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
+them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures. `grow` takes a method from small pictures to
+large ones.
 
 Where this departs from what the authors published, for all three: what was given to a picture has to come back
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
@@ -101,45 +102,61 @@ class Seen(NamedTuple):
 
 
 class Encoder(nn.Sequential):
-    """Halves a picture once for each number of channels: (N, 3, S, S) -> (N, C, S / 2^L, S / 2^L).
+    """Halves a picture of blocks once for each number of channels: (N, 3, S, S) -> (N, C, S / F / 2^L, S / F / 2^L).
 
     Args:
         counts: channels after each convolution.
+        fold: F, pixels along the side of a block, which are channels of one place.
         norm: that follows it, before LeakyReLU(0.2).
         last_norm: whether the last one is followed by these too, or by nothing.
         spectral: whether spectral norms are held at 1.
     """
 
-    def __init__(self, counts: Sequence[int], *, norm: Norm, last_norm: bool, spectral: bool = False) -> None:
-        layers: list[nn.Module] = []
-        for n, (before, after) in enumerate(pairwise((3, *counts))):
+    def __init__(
+        self, counts: Sequence[int], *, fold: int, norm: Norm, last_norm: bool, spectral: bool = False
+    ) -> None:
+        layers: list[nn.Module] = [nn.PixelUnshuffle(fold)]
+        for n, (before, after) in enumerate(pairwise((3 * fold**2, *counts))):
             conv = nn.Conv2d(before, after, 4, stride=2, padding=1)
             layers.append(spectral_norm(conv) if spectral else conv)
             if last_norm or n < len(counts) - 1:
                 layers += [_norm(norm, after), nn.LeakyReLU(0.2)]
         super().__init__(*layers)
+        self.fold = fold
 
 
 class Decoder(nn.Sequential):
-    """Doubles a code once for each number of channels, the last ones without a norm: (N, C, R, R) -> (N, out, S, S).
+    """Doubles a code once for each number of channels, the last ones, a picture of blocks, without a norm.
+
+    (N, C, R, R) -> (N, out, S, S).
 
     Args:
         code: channels that come in.
         counts: channels after each transposed convolution but the last.
-        out: channels after the last.
+        out: channels of the picture.
+        fold: pixels along the side of a block.
         norm: that follows each of the former.
         slope: of LeakyReLU below 0, after the norm.
         spectral: whether their spectral norms are held at 1.
     """
 
     def __init__(
-        self, code: int, counts: Sequence[int], out: int, *, norm: Norm, slope: float = 0.0, spectral: bool = False
+        self,
+        code: int,
+        counts: Sequence[int],
+        out: int,
+        *,
+        fold: int,
+        norm: Norm,
+        slope: float = 0.0,
+        spectral: bool = False,
     ) -> None:
         layers: list[nn.Module] = []
         for before, after in pairwise((code, *counts)):
             conv = nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
             layers += [spectral_norm(conv) if spectral else conv, _norm(norm, after), nn.LeakyReLU(slope)]
-        super().__init__(*layers, nn.ConvTranspose2d((code, *counts)[-1], out, 4, stride=2, padding=1))
+        last = nn.ConvTranspose2d((code, *counts)[-1], out * fold**2, 4, stride=2, padding=1)
+        super().__init__(*layers, last, nn.PixelShuffle(fold))
 
 
 class Transfer(nn.Module, ABC):
@@ -158,6 +175,7 @@ class Transfer(nn.Module, ABC):
         self.contents, self.channels = settings.contents, settings.separate
         self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
         how: dict[str, Any] = {"norm": settings.norm, "last_norm": settings.last_norm, "spectral": spectral}
+        how["fold"] = settings.blocks
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
@@ -216,7 +234,8 @@ class Whole(Transfer):
 
     def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
         super().__init__(settings, spectral=spectral, most=most)
-        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, norm=settings.norm, spectral=spectral)
+        how: dict[str, Any] = {"fold": settings.blocks, "norm": settings.norm, "spectral": spectral}
+        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, **how)
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
         """See `Transfer.render`."""
@@ -230,7 +249,7 @@ class Whole(Transfer):
 
 def widths(settings: Fit) -> list[int]:
     """Channels after every convolution of an encoder, the whole code's being the last."""
-    count = levels(settings.size)
+    count = levels(settings.size // settings.blocks)
     return [*(min(settings.width << n, settings.code) for n in range(count - 1)), settings.code]
 
 
@@ -256,9 +275,10 @@ def fit(
     *,
     seed: int,
     device: torch.device,
+    begun: int = 0,
     run: NullRun = NullRun(),
 ) -> Transfer:
-    """Train a method on two folders; what comes back is ready to use.
+    """Train a method on pictures of one size; what comes back is ready to use.
 
     Args:
         model: with its first weights, on any device.
@@ -266,6 +286,7 @@ def fit(
         plain: pictures without; of two kinds, the second.
         settings: of the method.
         seed: of which pictures come when, and how they are moved.
+        begun: steps that went to smaller pictures; which come when goes on from there.
         device: that computes.
         run: takes the loop.
 
@@ -281,11 +302,11 @@ def fit(
     judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999), fused=True)
     looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
     state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge, "looks": looks}
-    for step in run.steps("fit", settings.steps, state):
+    for step in run.steps(f"{settings.size} px", settings.steps, state):
         if looks["stopped"]:
             continue
         x, y = (
-            batch(side, settings, seed=seed, side=n, step=step).to(device, memory_format=model.layout)
+            batch(side, settings, seed=seed, side=n, step=begun + step).to(device, memory_format=model.layout)
             for n, side in enumerate((content, plain))
         )
         for optimiser in (painter, judge):
@@ -313,12 +334,12 @@ def fit(
         follow(average, model, min(settings.average, (step + 1) / (step + 10)))
         if step % 50 == 0:
             measures = {name: float(value.detach()) for name, (_, value) in terms.items()}
-            run.log(step, **measures)
+            run.log(begun + step, **measures)
             for name, value in measures.items():
                 if not math.isfinite(value):
-                    raise ValueError(f"training diverged: {name} is {value} after {step} steps; lower --lr")
+                    raise ValueError(f"training diverged: {name} is {value} after {begun + step} steps; lower --lr")
         if (step + 1) % LOOK_EVERY == 0 or step == settings.steps - 1:
-            look(average, kept, content, plain, looks, settings, step=step, run=run)
+            look(average, kept, content, plain, looks, settings, step=step, begun=begun, run=run)
     chosen = kept if settings.patience else average
     return chosen.eval()
 
@@ -333,6 +354,7 @@ def look(
     settings: Fit,
     *,
     step: int,
+    begun: int,
     run: NullRun,
 ) -> None:
     """See how well pictures held out are rebuilt; keep the best weights, and stop where it gets no better."""
@@ -341,14 +363,15 @@ def look(
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
     again_x, again_y = average.rebuilt(x, y)
     error = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
-    run.log(step, held_out=error)
+    run.log(begun + step, held_out=error)
     average.train()
     if error < looks["best"]:
         looks["best"], looks["at"] = error, step
         kept.load_state_dict(average.state_dict())
     elif settings.patience and step - max(looks["at"], falls_from(settings)) >= settings.patience * LOOK_EVERY:
         looks["stopped"] = True
-        run.say(f"stopped after {step + 1} steps: pictures held out were rebuilt best after {looks['at'] + 1}")
+        at, best = begun + step + 1, begun + looks["at"] + 1
+        run.say(f"stopped after {at} steps: pictures held out were rebuilt best after {best}")
 
 
 def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:

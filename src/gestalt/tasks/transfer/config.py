@@ -8,15 +8,28 @@ from gestalt.settings import absolute, at_least, below_one, inside
 
 Norm = Literal["batch", "instance"]
 
+SIZES = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+FEWEST = 16
+"""Places that are left at least along the side of a picture of blocks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """Settings that the three methods share."""
 
     size: int = 64
-    """Side of the square pictures that are learned from, in pixels: 32, 48, 64, 96, 128, 192 or 256."""
+    """Side of the square pictures that are learned from, in pixels: 16, 24, 32, 48, 64, 96, 128, 192 or 256."""
 
-    width: int = 16
+    fold: int = 4
+    """Pixels along the side of the blocks that networks read and paint as one place, a power of two; fewer where
+    pictures would have less than 16 places a side. 1 as published."""
+
+    coarse: float = 0.5
+    """Part of the steps, at the beginning, in which smaller pictures are learned from: those with blocks of 1, 2, 4,
+    ... pixels that have as many places, each size as long."""
+
+    width: int = 32
     """Channels of the first layer; each further one has twice as many, up to those of the code."""
 
     code: int = 128
@@ -34,8 +47,8 @@ class Fit:
     lr: float = 2e-3
     """Adam's step size, of networks and critic."""
 
-    cool: float = 0.5
-    """Part of the steps, at the end, over which the step size falls to 0."""
+    cool: float = 0.7
+    """Part of the steps at full size, at the end, over which the step size falls to 0."""
 
     confusion: float = 0.2
     """Weight of hiding from the critic which side a common code comes from."""
@@ -45,7 +58,7 @@ class Fit:
     not to know."""
 
     ramp: float = 0.1
-    """Part of the steps, at the beginning, over which that weight grows to its value."""
+    """Part of the steps at the smallest size, at the beginning, over which that weight grows to its value."""
 
     returned: float = 0.3
     """Weight of a picture that was given content, and from which it is removed, being what it was."""
@@ -90,13 +103,20 @@ class Fit:
         at_least(self, 1, "width", "separate", "steps")
         at_least(self, 2, "batch")
         at_least(self, 0, "confusion", "returned", "carried", "patience", "shift", "light")
-        below_one(self, "average", "ramp", "cool")
+        below_one(self, "average", "ramp", "cool", "coarse")
+        if self.fold < 1 or self.fold & (self.fold - 1):
+            raise ValueError(f"--fold must be a power of two, as 1, 2 or 4, got {self.fold}")
         inside(self, "lr", "aside")
         if self.code - self.contents * self.separate < 1:
             raise ValueError(
                 f"--code {self.code} leaves nothing to the common code beside {self.contents} times --separate "
                 f"{self.separate}: raise it"
             )
+
+    @property
+    def blocks(self) -> int:
+        """Pixels along the side of a block, as far as there is place for them."""
+        return min(self.fold, 1 << (self.size // FEWEST).bit_length() - 1)
 
     @property
     def contents(self) -> int:
@@ -121,7 +141,17 @@ class Intersection(Fit):
     is of, and the less what its content looks like."""
 
     spectral: bool = False
-    """Whether the spectral norm of every layer is held at 1, as published."""
+    """Whether the spectral norm of every layer is held at 1, as published; with --fold 1."""
+
+    def __post_init__(self) -> None:
+        """See `Fit`.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        super().__post_init__()
+        if self.spectral and self.fold > 1:
+            raise ValueError(f"--spectral goes with --fold 1, not with {self.fold}: norms of 1 do not outlast growing")
 
     @property
     def contents(self) -> int:
@@ -180,9 +210,6 @@ class Mask(Fit):
         super().__post_init__()
         if isinstance(self.weights, dict):
             object.__setattr__(self, "weights", Weights(**self.weights))
-
-
-SIZES = (32, 48, 64, 96, 128, 192, 256)
 
 
 def levels(size: int) -> int:

@@ -25,7 +25,7 @@ References:
 """
 
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -41,10 +41,10 @@ class Mask(Transfer):
 
     def __init__(self, settings: config.Mask) -> None:
         super().__init__(settings, most=4 * settings.width)
-        counts = widths(settings)[-2::-1]
-        shared = settings.code - settings.separate
-        self.plain = Decoder(shared, counts, 3, norm=settings.norm, slope=0.2)
-        self.content = Decoder(settings.code, counts, 4, norm=settings.norm, slope=0.2)
+        counts, shared = widths(settings)[-2::-1], settings.code - settings.separate
+        how: dict[str, Any] = {"fold": settings.blocks, "norm": settings.norm, "slope": 0.2}
+        self.plain = Decoder(shared, counts, 3, **how)
+        self.content = Decoder(settings.code, counts, 4, **how)
         self.weights = settings.weights
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from gestalt.nn.fresh import torch_fresh
 from gestalt.ops.chance import seeded
 from gestalt.run import checkpoint, record
 from gestalt.run.service import NullRun
-from gestalt.tasks.transfer import codes, config, edits
+from gestalt.tasks.transfer import config, edits, grow
 from gestalt.tasks.transfer.codes import Transfer
 from gestalt.tasks.transfer.config import Fit
 from gestalt.tasks.transfer.disentangle import Disentangle
@@ -68,7 +69,8 @@ def make(
             f"warning: {fewest} pictures on one side are few; expect soft results that keep to what was seen, and look "
             "at grid.png before you trust them"
         )
-    net = codes.fit(fresh(settings, seed), content, plain, settings, seed=seed, device=device, run=run)
+    build = partial(fresh, seed=seed)
+    net = grow.learn(build, content, plain, settings, seed=seed, device=device, run=run)
     net.requires_grad_(False)
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
     threshold = between_classes(edits.segment(net, as_images(content.learned[:256].to(device))))
