@@ -22,7 +22,19 @@ NEW_FLAGS = [
     *("--coarser", "--vote", "--search"),
 ]
 SIDES_FLAGS = [
-    *("--size", "--width", "--code", "--separate", "--steps", "--batch", "--lr", "--cool", "--confusion"),
+    *(
+        "--size",
+        "--fold",
+        "--coarse",
+        "--width",
+        "--code",
+        "--separate",
+        "--steps",
+        "--batch",
+        "--lr",
+        "--cool",
+        "--confusion",
+    ),
     *(
         "--one-sided",
         "--ramp",

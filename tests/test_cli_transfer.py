@@ -137,7 +137,7 @@ def test_help_of_fit_names_presets_and_explains_flags_as_they_stand() -> None:
     assert "--preset smile, facial-hair, womens-hair, mens-hair or handles" in text
     assert "--no-last-norm Whether the codes are normalised too" in text
     text = " ".join(answer("transfer", "fit", "--method", "intersection", "--help")[1].replace("\u2502", " ").split())
-    assert "--spectral Whether the spectral norm of every layer is held at 1, as published." in text
+    assert "--spectral Whether the spectral norm of every layer is held at 1, as published; with one size" in text
 
 
 # -- edits -------------------------------------------------------------------------------------------------
@@ -327,6 +327,6 @@ def test_resume_goes_on_with_a_fit(
             argv = ("transfer", "fit", *folders, "--method", method, *QUIET, "--out", f"run {method}")
             code, _, err = answer(*argv)
         assert code == 3
-        assert "after step 1 of 4 of fit" in err
+        assert "after step 1 of 2 of 16 px" in err
         assert answer("resume", f"run {method}", "--quiet")[0] == 0
         assert contents(Path(f"run {method}")) == contents(fitted[method])

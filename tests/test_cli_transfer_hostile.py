@@ -142,7 +142,7 @@ def test_folders_that_will_not_do(name: str, make: Callable[[Path], list[Any]], 
         (("--method=disentangle", "--pasted", "3"), "--pasted"),
         (("--method=mask", "--zero", "1"), "--zero is for --engine intersection"),
         (("--method", "intersection", "--reconstruction", "squared"), "--reconstruction is for --engine disentangle"),
-        (("--size", "50"), "--size must be one of 32, 48, 64, 96, 128, 192, 256, got 50"),
+        (("--size", "50"), "--size must be one of 16, 24, 32, 48, 64, 96, 128, 192, 256, got 50"),
         (("--separate", "32"), "leaves nothing to the common code"),
         (("--steps", "0"), "--steps must be at least 1, got 0"),
         (("--batch", "1"), "--batch must be at least 2, got 1"),
@@ -447,7 +447,7 @@ def test_ctrl_c_in_the_middle_of_a_fit(
     def interrupt(*given: Any, **more: Any) -> Any:
         nonlocal count
         count += 1
-        if count == 4:
+        if count == 5:
             os.kill(os.getpid(), signal.SIGINT)
         return original(*given, **more)
 
@@ -456,10 +456,11 @@ def test_ctrl_c_in_the_middle_of_a_fit(
         patch.setattr(codes, "batch", interrupt)
         code, out, err = answer(*argv)
     assert (code, out) == (3, "")
-    assert_one_line(err, "stopped by Ctrl-C after step 2 of 4", f"gestalt resume {Path('run').absolute()}")
+    assert_one_line(err, "stopped by Ctrl-C after step 1 of 2 of 32 px", f"gestalt resume {Path('run').absolute()}")
     assert_refused(["transfer", "remove", "run", folders[0], *QUIET], "is not finished; go on with: gestalt resume")
     assert answer("resume", "run", "--quiet") == (0, f"{Path('run').absolute()}\n", "")
     assert contents(Path("run")) == contents(fitted[method])
+    assert Path("run/metrics.jsonl").read_bytes() == (fitted[method] / "metrics.jsonl").read_bytes()
     assert_refused(["resume", "run"], "is already done")
 
 

@@ -407,8 +407,8 @@ def speed_finetune(preset: str) -> speed.Finetune:
 def transfer_mask(preset: str) -> transfer.Mask:
     """Settings of content as a mask and a picture.
 
-    fast   the default: 64 px, narrow networks.
-    tiny   for tests: 32 px, four steps.
+    fast   the default: 64 px, codes of 128 channels, small pictures first.
+    tiny   for tests: 32 px, four steps, two of them at 16.
     paper  the published hyperparameters for glasses: 128 px, 22 M weights, 150,000 steps; a GPU is needed. For other
            content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
     smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content, but
@@ -446,8 +446,8 @@ def transfer_mask(preset: str) -> transfer.Mask:
 def transfer_disentangle(preset: str) -> transfer.Disentangle:
     """Settings of common and separate codes.
 
-    fast   the default: 64 px, narrow networks.
-    tiny   for tests: 32 px, four steps.
+    fast   the default: 64 px, codes of 128 channels, small pictures first.
+    tiny   for tests: 32 px, four steps, two of them at 16.
     paper  the published hyperparameters: 128 px, 15 M weights, 1,250,000 steps; a GPU is needed. Differences are
            squared, as in the code that the published results come from.
 
@@ -467,8 +467,8 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
 def transfer_intersection(preset: str) -> transfer.Intersection:
     """Settings of a common code and one for each side.
 
-    fast   the default: 64 px, narrow networks.
-    tiny   for tests: 32 px, four steps.
+    fast   the default: 64 px, codes of 128 channels, small pictures first.
+    tiny   for tests: 32 px, four steps, two of them at 16.
     paper  the published hyperparameters: 128 px, 20 M weights, 1,250,000 steps; a GPU is needed.
 
     Raises:
@@ -488,6 +488,7 @@ _TINY: dict[str, Any] = {"size": 32, "width": 4, "code": 32, "separate": 4, "ste
 _PAPER: dict[str, Any] = {
     "size": 128,
     "fold": 1,
+    "coarse": 0.0,
     "width": 32,
     "code": 512,
     "separate": 25,

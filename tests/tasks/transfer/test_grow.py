@@ -31,27 +31,26 @@ def settings_of(name: str, size: int, fold: int, **changes: int | float) -> Fit:
 
 
 @pytest.mark.parametrize(
-    ("size", "fold", "blocks"),
+    ("size", "fold", "block"),
     [(16, 4, 1), (24, 4, 1), (32, 4, 2), (48, 4, 2), (64, 4, 4), (64, 8, 4), (128, 4, 4), (256, 16, 16), (64, 1, 1)],
 )
-def test_blocks_leave_sixteen_places(size, fold, blocks):
-    assert Mask(size=size, fold=fold).blocks == blocks
+def test_blocks_leave_sixteen_places(size, fold, block):
+    assert Mask(size=size, fold=fold).block == block
 
 
-def test_every_size_has_its_part_and_chance_goes_on():
+def test_every_size_has_its_part_of_the_steps():
     settings = Mask(size=64, fold=4, steps=101, coarse=0.5, ramp=0.3, cool=0.6, patience=7)
     parts = list(grow.parts(settings))
     assert [(p.size, p.fold, p.steps) for p in parts] == [(16, 1, 25), (32, 2, 25), (64, 4, 51)]
     assert [p.ramp for p in parts] == [0.3, 0, 0]
     assert [p.cool for p in parts] == [0, 0, 0.6]
     assert [p.patience for p in parts] == [0, 0, 7]
-    assert {p.lr for p in parts} == {settings.lr}
 
 
 @pytest.mark.parametrize("changes", [{"fold": 1}, {"coarse": 0.0}, {"steps": 1}], ids=str)
 def test_only_whole_pictures_may_be_learned(changes):
     settings = dataclasses.replace(Mask(size=64), **changes)
-    assert list(grow.parts(settings)) == [dataclasses.replace(settings, fold=settings.blocks)]
+    assert list(grow.parts(settings)) == [dataclasses.replace(settings, fold=settings.block)]
 
 
 @pytest.mark.parametrize("fold", [-2, 0, 3, 6])
@@ -61,8 +60,10 @@ def test_blocks_are_powers_of_two(fold):
 
 
 def test_spectral_norms_do_not_grow():
-    with pytest.raises(ValueError, match=r"^--spectral goes with --fold 1, not with 4: norms"):
+    with pytest.raises(ValueError, match=r"^--spectral goes with one size, not with --fold 4 and .* give --coarse 0$"):
         config.Intersection(spectral=True)
+    one_size = (config.Intersection(spectral=True, coarse=0.0), config.Intersection(spectral=True, fold=1))
+    assert all(settings.spectral for settings in one_size)
 
 
 # -- growing -----------------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ def test_sizes_are_learned_one_after_the_other(name):
     small = fit(fresh(first, 2), content, plain, first, seed=2, device=CPU)
     big = grow.grown(small, fresh(second, 2))
     assert same(found, fit(big, *drawn_sides(), second, begun=3, seed=2, device=CPU))
-    assert [step for step, measures in run.logged if "held_out" in measures] == [2, 6]
+    assert [step for step, measures in run.logged if "held_out" in measures] == [2, 3]
     assert found.size == 32
     assert not found.training
 
@@ -164,6 +165,15 @@ def test_a_run_that_stops_at_any_size_goes_on_to_the_same_weights(name, tmp_path
         with pytest.raises(Stopped):
             learned(name, Stops(tmp_path, steps), steps=10, patience=1)
     assert same(learned(name, Stops(tmp_path, 4), steps=10, patience=1), expected)
+
+
+def test_where_it_stops_counts_the_steps_of_all_sizes(monkeypatch):
+    errors = iter([0.9, 0.9, 0.9, 0.5, 0.6])
+    monkeypatch.setattr(codes, "LOOK_EVERY", 2)
+    monkeypatch.setattr(Transfer, "rebuilt", lambda _model, x, y: (x + (error := next(errors)), y + error))
+    run = Noted()
+    learned("disentangle", run, steps=12, patience=1, cool=0.99)
+    assert run.said[1:] == ["stopped after 10 steps: pictures held out were rebuilt best after 8"]
 
 
 def test_which_pictures_come_goes_on_from_size_to_size(monkeypatch):

@@ -15,8 +15,7 @@ Then all that tells glasses from no glasses has to go through s, and
     remove  render(common(x))
 
 A method is a `Transfer`: its encoders and decoders, how it renders, and its loss terms by name. `fit` knows none of
-them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures. `grow` takes a method from small pictures to
-large ones.
+them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 
 Where this departs from what the authors published, for all three: what was given to a picture has to come back
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
@@ -24,8 +23,8 @@ critic gives logits and learns from the codes of the step before the encoder mov
 encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
 weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
 weights is kept (`average`); features are normalised over a batch by all three, not every picture's by itself (`norm`),
-and so both sides are decoded as one batch too, but for what goes there and back. The preset `paper` undoes those that
-are settings.
+and so both sides are decoded as one batch too, but for what goes there and back; pictures are read as blocks of pixels,
+small ones first (`grow`). The preset `paper` undoes those that are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -175,7 +174,7 @@ class Transfer(nn.Module, ABC):
         self.contents, self.channels = settings.contents, settings.separate
         self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
         how: dict[str, Any] = {"norm": settings.norm, "last_norm": settings.last_norm, "spectral": spectral}
-        how["fold"] = settings.blocks
+        how["fold"] = settings.block
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
@@ -234,7 +233,7 @@ class Whole(Transfer):
 
     def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
         super().__init__(settings, spectral=spectral, most=most)
-        how: dict[str, Any] = {"fold": settings.blocks, "norm": settings.norm, "spectral": spectral}
+        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "spectral": spectral}
         self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, **how)
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
@@ -249,7 +248,7 @@ class Whole(Transfer):
 
 def widths(settings: Fit) -> list[int]:
     """Channels after every convolution of an encoder, the whole code's being the last."""
-    count = levels(settings.size // settings.blocks)
+    count = levels(settings.size // settings.block)
     return [*(min(settings.width << n, settings.code) for n in range(count - 1)), settings.code]
 
 
@@ -334,7 +333,7 @@ def fit(
         follow(average, model, min(settings.average, (step + 1) / (step + 10)))
         if step % 50 == 0:
             measures = {name: float(value.detach()) for name, (_, value) in terms.items()}
-            run.log(begun + step, **measures)
+            run.log(step, **measures)
             for name, value in measures.items():
                 if not math.isfinite(value):
                     raise ValueError(f"training diverged: {name} is {value} after {begun + step} steps; lower --lr")
@@ -363,7 +362,7 @@ def look(
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
     again_x, again_y = average.rebuilt(x, y)
     error = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
-    run.log(begun + step, held_out=error)
+    run.log(step, held_out=error)
     average.train()
     if error < looks["best"]:
         looks["best"], looks["at"] = error, step

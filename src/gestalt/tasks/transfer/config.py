@@ -78,14 +78,15 @@ class Fit:
     then no ordinary point."""
 
     shift: float = 0.03
-    """How far pictures are moved at random while learning, as a part of their side."""
+    """How far pictures are moved at random while learning, as a part of their side, in whole pixels: at .03 those of 16
+    are not."""
 
     light: float = 0.02
     """How much brighter or darker they are made at random, of the whole range."""
 
     patience: int = 0
     """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks,
-    one every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last."""
+    one every 250 steps, and keep what rebuilt them best; 0 never does, and keeps the last. Smaller sizes never stop."""
 
     aside: float = 0.1
     """Part of the pictures that are not learned from, only tested."""
@@ -114,7 +115,7 @@ class Fit:
             )
 
     @property
-    def blocks(self) -> int:
+    def block(self) -> int:
         """Pixels along the side of a block, as far as there is place for them."""
         return min(self.fold, 1 << (self.size // FEWEST).bit_length() - 1)
 
@@ -141,7 +142,7 @@ class Intersection(Fit):
     is of, and the less what its content looks like."""
 
     spectral: bool = False
-    """Whether the spectral norm of every layer is held at 1, as published; with --fold 1."""
+    """Whether the spectral norm of every layer is held at 1, as published; with one size (--coarse 0, or --fold 1)."""
 
     def __post_init__(self) -> None:
         """See `Fit`.
@@ -150,8 +151,10 @@ class Intersection(Fit):
             ValueError: one sentence naming the setting.
         """
         super().__post_init__()
-        if self.spectral and self.fold > 1:
-            raise ValueError(f"--spectral goes with --fold 1, not with {self.fold}: norms of 1 do not outlast growing")
+        if self.spectral and self.block > 1 and self.coarse:
+            raise ValueError(
+                f"--spectral goes with one size, not with --fold {self.fold} and small pictures first: give --coarse 0"
+            )
 
     @property
     def contents(self) -> int:

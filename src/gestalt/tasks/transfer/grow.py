@@ -1,4 +1,4 @@
-"""Small pictures first: a method learns from pictures of 16 places a side, then from ever larger ones, block by block.
+"""Small pictures first: a method learns from pictures of single pixels, then from ever larger ones, in blocks.
 
 Networks read a picture as blocks of F x F pixels, whose pixels are channels of one place, and paint it likewise
 (`fold`). So a picture of 64 pixels with blocks of 4, one of 32 with blocks of 2 and one of 16 without have the same 16
@@ -8,8 +8,8 @@ Grown, it does to blocks of twice the side what it did to the mean of every 2 x 
     reads   grown(x) = small(x halved)
     paints  grown(code) = small(code), every pixel four times
 
-and goes on learning from there. What is coarse (who it is, where, which colour) is learned where a step is cheap and
-pictures say little else; none of the published methods does so.
+and goes on learning from there. What is coarse (who it is, where, which colour) is learned where pictures say little
+else; none of the published methods does so.
 """
 
 import dataclasses
@@ -55,9 +55,13 @@ def learn(
     Raises:
         ValueError: it diverged.
     """
-    first, *rest = parts(settings)
-    net, begun = build(first), 0
-    for n, part in enumerate((first, *rest)):
+    sizes = list(parts(settings))
+    if len(sizes) > 1:
+        run.say(
+            "learns from small pictures first: " + ", ".join(f"{one.steps} steps of {one.size} px" for one in sizes)
+        )
+    net, begun = build(sizes[0]), 0
+    for n, part in enumerate(sizes):
         if n:
             net = grown(net, build(part).to(device))
         x, y = (shrunk(side, settings.size // part.size) for side in (content, plain))
@@ -68,7 +72,7 @@ def learn(
 
 def parts(settings: Settings) -> Iterator[Settings]:
     """Settings of every size that is learned from, the smallest first; sizes without steps are left out."""
-    times = settings.blocks.bit_length() - 1
+    times = settings.block.bit_length() - 1
     each = int(settings.coarse * settings.steps / max(1, times))
     first = True
     for n in range(times, -1, -1):
@@ -77,7 +81,7 @@ def parts(settings: Settings) -> Iterator[Settings]:
             yield dataclasses.replace(
                 settings,
                 size=settings.size >> n,
-                fold=settings.blocks >> n,
+                fold=settings.block >> n,
                 steps=steps,
                 ramp=settings.ramp if first else 0.0,
                 cool=0.0 if n else settings.cool,

@@ -42,7 +42,7 @@ class Mask(Transfer):
     def __init__(self, settings: config.Mask) -> None:
         super().__init__(settings, most=4 * settings.width)
         counts, shared = widths(settings)[-2::-1], settings.code - settings.separate
-        how: dict[str, Any] = {"fold": settings.blocks, "norm": settings.norm, "slope": 0.2}
+        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "slope": 0.2}
         self.plain = Decoder(shared, counts, 3, **how)
         self.content = Decoder(settings.code, counts, 4, **how)
         self.weights = settings.weights
