@@ -183,7 +183,7 @@ def test_odd_and_narrow_sizes(size):
 
 def test_pairs_are_alike_in_area_and_apart_in_place():
     firsts = []
-    for seed in range(1, 8):  # 0 takes as long as all others together
+    for seed in range(8):
         a, b = pair(size=(16, 21), seed=seed)
         areas = sorted((float(a.mask.sum()), float(b.mask.sum())))
         assert areas[1] <= 1.25 * areas[0]

@@ -135,8 +135,8 @@ def test_novelty_is_made_of_the_field_of_nearest_patches(patch):
 
 
 def test_novelty_of_a_moved_piece_of_the_source_and_of_a_new_arrangement():
-    source = resize(torch.randn(1, 3, 20, 20, generator=torch.Generator().manual_seed(6)), (40, 40))
-    piece, other = source[:, :, 7:37, 2:34], torch.cat([source[:, :, n : n + 7, :] for n in (32, 3, 23, 14)], 2)
+    source = resize(torch.randn(1, 3, 30, 30, generator=torch.Generator().manual_seed(6)), (60, 60))
+    piece, other = source[:, :, 7:57, 2:50], torch.cat([source[:, :, n : n + 7, :] for n in (50, 3, 33, 20)], 2)
     for search in (exact, patchmatch):
         copied, rearranged = novelty(piece, source, search=search), novelty(other, source, search=search)
         assert copied.diversity < 0.02 < rearranged.diversity

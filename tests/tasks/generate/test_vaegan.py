@@ -238,8 +238,8 @@ def test_odd_pictures(size):
     assert model.sample(model.sizes, seeded(6)).shape == picture.shape
 
 
-@pytest.mark.parametrize(("plateau", "steps"), [(0, 8), (1, 60)])
-def test_losses_are_finite_and_a_plateau_ends_a_level(plateau, steps):
+@pytest.mark.parametrize("plateau", [0, 1])
+def test_losses_are_finite_and_a_plateau_ends_a_level(plateau):
     class Counting(NullRun):
         steps_done = 0
 
@@ -254,7 +254,7 @@ def test_losses_are_finite_and_a_plateau_ends_a_level(plateau, steps):
             assert all(map(math.isfinite, measures.values()))
 
     run = Counting()
-    slow = dataclasses.replace(TINY, gan_steps=steps, plateau=plateau, lr=1e-7)  # which improves nothing
+    slow = dataclasses.replace(TINY, gan_steps=60, plateau=plateau, lr=1e-7)  # which improves nothing
     vaegan.fit(drawn(1), slow, run=run)
-    most = 2 * TINY.vae_steps + steps * (len(level_sizes((14, 20), False, TINY)) - 2)
+    most = 2 * TINY.vae_steps + 60 * (len(level_sizes((14, 20), False, TINY)) - 2)
     assert (run.steps_done == most) == (plateau == 0)

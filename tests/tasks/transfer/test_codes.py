@@ -515,7 +515,7 @@ def test_early_stopping_stops_and_keeps_the_best(name, monkeypatch):
     run = Noted()
     kept = fitted(name, run, steps=30, patience=2, cool=0.99)
     assert run.all_of("held_out") == pytest.approx([0.9, 0.5, 0.6, 0.7])
-    assert run.said == ["stopped after 8 steps: pictures held out were rebuilt best after 4"]
+    assert run.said == ["stopped after 8 steps of 32 px: pictures held out were rebuilt best after 4"]
     assert all(torch.equal(value, looked[1][name]) for name, value in kept.state_dict().items())
     assert not kept.training
 
@@ -524,7 +524,7 @@ def test_nothing_is_stopped_before_the_step_size_falls(monkeypatch):
     scripted(monkeypatch, [0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9])
     run = Noted()
     fitted("mask", run, steps=20, patience=2, cool=0.6)
-    assert run.said == ["stopped after 14 steps: pictures held out were rebuilt best after 2"]
+    assert run.said == ["stopped after 14 steps of 32 px: pictures held out were rebuilt best after 2"]
 
 
 def test_without_patience_the_last_weights_are_kept(monkeypatch):
@@ -609,7 +609,7 @@ def test_training_that_diverges_is_stopped_and_told(monkeypatch):
         return {name: (weight, value * math.nan) for name, (weight, value) in original(*given).items()}
 
     monkeypatch.setattr(codes, "there_and_back", broken)
-    with pytest.raises(ValueError, match="training diverged: returned is nan after 0 steps; lower --lr"):
+    with pytest.raises(ValueError, match="training diverged: returned is nan after 0 steps of 32 px; lower --lr"):
         fitted("mask")
 
 

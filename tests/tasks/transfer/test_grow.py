@@ -167,13 +167,13 @@ def test_a_run_that_stops_at_any_size_goes_on_to_the_same_weights(name, tmp_path
     assert same(learned(name, Stops(tmp_path, 4), steps=10, patience=1), expected)
 
 
-def test_where_it_stops_counts_the_steps_of_all_sizes(monkeypatch):
+def test_only_whole_pictures_stop_early(monkeypatch):
     errors = iter([0.9, 0.9, 0.9, 0.5, 0.6])
     monkeypatch.setattr(codes, "LOOK_EVERY", 2)
     monkeypatch.setattr(Transfer, "rebuilt", lambda _model, x, y: (x + (error := next(errors)), y + error))
     run = Noted()
     learned("disentangle", run, steps=12, patience=1, cool=0.99)
-    assert run.said[1:] == ["stopped after 10 steps: pictures held out were rebuilt best after 8"]
+    assert run.said[1:] == ["stopped after 4 steps of 32 px: pictures held out were rebuilt best after 2"]
 
 
 def test_which_pictures_come_goes_on_from_size_to_size(monkeypatch):
@@ -189,7 +189,7 @@ def test_which_pictures_come_goes_on_from_size_to_size(monkeypatch):
     assert asked == [(16, 0), (16, 0), (16, 1), (16, 1), (32, 2), (32, 2), (32, 3), (32, 3)]
 
 
-def test_training_that_diverges_at_full_size_tells_all_steps(monkeypatch):
+def test_training_that_diverges_at_full_size_says_so(monkeypatch):
     original = codes.there_and_back
 
     def broken(model: Transfer, *given):
@@ -197,5 +197,5 @@ def test_training_that_diverges_at_full_size_tells_all_steps(monkeypatch):
         return {name: (weight, value * factor) for name, (weight, value) in original(model, *given).items()}
 
     monkeypatch.setattr(codes, "there_and_back", broken)
-    with pytest.raises(ValueError, match="training diverged: returned is nan after 2 steps; lower --lr"):
+    with pytest.raises(ValueError, match="training diverged: returned is nan after 0 steps of 32 px; lower --lr"):
         learned("mask", Noted(), steps=4)

@@ -173,8 +173,8 @@ class Transfer(nn.Module, ABC):
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, settings.separate
         self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
-        how: dict[str, Any] = {"norm": settings.norm, "last_norm": settings.last_norm, "spectral": spectral}
-        how["fold"] = settings.block
+        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "last_norm": settings.last_norm}
+        how["spectral"] = spectral
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
@@ -285,7 +285,7 @@ def fit(
         plain: pictures without; of two kinds, the second.
         settings: of the method.
         seed: of which pictures come when, and how they are moved.
-        begun: steps that went to smaller pictures; which come when goes on from there.
+        begun: steps before, of smaller pictures; which come when goes on from there.
         device: that computes.
         run: takes the loop.
 
@@ -336,9 +336,10 @@ def fit(
             run.log(step, **measures)
             for name, value in measures.items():
                 if not math.isfinite(value):
-                    raise ValueError(f"training diverged: {name} is {value} after {begun + step} steps; lower --lr")
+                    done = f"{step} steps of {settings.size} px"
+                    raise ValueError(f"training diverged: {name} is {value} after {done}; lower --lr")
         if (step + 1) % LOOK_EVERY == 0 or step == settings.steps - 1:
-            look(average, kept, content, plain, looks, settings, step=step, begun=begun, run=run)
+            look(average, kept, content, plain, looks, settings, step=step, run=run)
     chosen = kept if settings.patience else average
     return chosen.eval()
 
@@ -353,7 +354,6 @@ def look(
     settings: Fit,
     *,
     step: int,
-    begun: int,
     run: NullRun,
 ) -> None:
     """See how well pictures held out are rebuilt; keep the best weights, and stop where it gets no better."""
@@ -369,8 +369,8 @@ def look(
         kept.load_state_dict(average.state_dict())
     elif settings.patience and step - max(looks["at"], falls_from(settings)) >= settings.patience * LOOK_EVERY:
         looks["stopped"] = True
-        at, best = begun + step + 1, begun + looks["at"] + 1
-        run.say(f"stopped after {at} steps: pictures held out were rebuilt best after {best}")
+        done = f"{step + 1} steps of {settings.size} px"
+        run.say(f"stopped after {done}: pictures held out were rebuilt best after {looks['at'] + 1}")
 
 
 def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:

@@ -71,23 +71,21 @@ def learn(
 
 
 def parts(settings: Settings) -> Iterator[Settings]:
-    """Settings of every size that is learned from, the smallest first; sizes without steps are left out."""
-    times = settings.block.bit_length() - 1
-    each = int(settings.coarse * settings.steps / max(1, times))
-    first = True
-    for n in range(times, -1, -1):
-        steps = each if n else settings.steps - times * each
-        if steps:
-            yield dataclasses.replace(
-                settings,
-                size=settings.size >> n,
-                fold=settings.block >> n,
-                steps=steps,
-                ramp=settings.ramp if first else 0.0,
-                cool=0.0 if n else settings.cool,
-                patience=0 if n else settings.patience,
-            )
-            first = False
+    """Settings of every size that is learned from, the smallest first; small ones without steps are left out."""
+    smaller = settings.block.bit_length() - 1
+    each = int(settings.coarse * settings.steps / max(1, smaller))
+    if not each:
+        smaller = 0
+    for n in range(smaller, -1, -1):
+        yield dataclasses.replace(
+            settings,
+            size=settings.size >> n,
+            fold=settings.block >> n,
+            steps=each if n else settings.steps - smaller * each,
+            ramp=settings.ramp if n == smaller else 0.0,
+            cool=0.0 if n else settings.cool,
+            patience=0 if n else settings.patience,
+        )
 
 
 @torch.no_grad()
