@@ -47,6 +47,7 @@ DEFAULTS: dict[str, Change] = {
     "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
     "pictures neither moved nor lit": {"shift": 0.0, "light": 0.0},
+    "content read where it is": {"apart": 0.0},
     "one size": {"coarse": 0.0},
     "one size, no blocks": {"fold": 1, "width": 16, "cool": 0.5},
 }
@@ -66,6 +67,7 @@ AS_PUBLISHED: dict[str, Change] = {
     "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "no average of weights": {"average": 0.0},
+    "content read where it is": {"apart": 0.0},
 }
 """Of the intersection method: what was changed, back to what it was."""
 

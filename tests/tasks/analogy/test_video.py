@@ -1,6 +1,7 @@
 """Clips: every frame once, times and sound kept, little flicker, one window in memory, and both engines."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -25,10 +26,16 @@ PATCHES = dataclasses.replace(recipes.analogy_patch("tiny"), size=40, guidance=1
 PAIR = recipes.analogy_pair("tiny")
 
 
+@functools.cache
+def scenes() -> tuple[Tensor, Tensor]:
+    """Two drawn pictures of 60 x 80 pixels, which take seconds."""
+    one, other = objects.pair(size=(60, 80), seed=3)
+    return one.image, other.image
+
+
 def moving(frames: int, size: tuple[int, int] = (30, 40)) -> np.ndarray:
     """uint8 (T, H, W, 3): a drawn scene that stands still, but for a light square that goes across it."""
-    scene = resize(objects.pair(size=(60, 80), seed=3)[0].image, size).clamp(-1, 1)
-    ground = image.to_uint8(scene)
+    ground = image.to_uint8(resize(scenes()[0], size).clamp(-1, 1))
     clip = np.repeat(ground[None], frames, axis=0)
     for t in range(frames):
         clip[t, 10:16, (3 * t) % (size[1] - 6) :][:, :6] = 250
@@ -42,7 +49,7 @@ def blocks(clip: np.ndarray, length: int) -> list[Block]:
 
 @pytest.fixture(scope="module")
 def style() -> Tensor:
-    return resize(objects.pair(size=(60, 80), seed=3)[1].image, (30, 40)).clamp(-1, 1)
+    return resize(scenes()[1], (30, 40)).clamp(-1, 1)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 23, 24, 25, 30, 42, 43])

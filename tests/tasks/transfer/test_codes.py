@@ -1,6 +1,7 @@
 """What the three methods share, each against an oracle: sizes and counts, codes, losses, the loop and its stops."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from pathlib import Path
@@ -16,7 +17,7 @@ from gestalt.tasks.transfer import codes, config
 from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, cooled, fit, follow, there_and_back, told
 from gestalt.tasks.transfer.config import SIZES, Disentangle, Fit, Mask, Weights
 from gestalt.tasks.transfer.model import SETTINGS, fresh
-from gestalt.tasks.transfer.pictures import as_images, batch
+from gestalt.tasks.transfer.pictures import as_images, batch, displaced
 from tasks.transfer.methods import CPU, PAPER, TINY, Noted, drawn_sides, pictures, same, small
 
 NAMES = list(TINY)
@@ -257,8 +258,16 @@ def doubled(model: Any) -> Seen:
     return Seen(x, y, encoded(model.common, x), encoded(model.common, y), contents, elsewhere)
 
 
+def as_it_is(picture: Tensor) -> Tensor:
+    return picture
+
+
+def upside_down(picture: Tensor) -> Tensor:
+    return picture.flip(2)
+
+
 def assert_reads(model: Any, seen: Seen) -> None:
-    found = model.seen(seen.x, seen.y)
+    found = model.seen(seen.x, seen.y, as_it_is)
     torch.testing.assert_close(found[:4], seen[:4])
     torch.testing.assert_close(found.contents, seen.contents)
     torch.testing.assert_close(found.elsewhere, seen.elsewhere if model.contents > 1 else ())
@@ -300,11 +309,26 @@ def test_intersection_asks_what_its_formula_says(norm, last):
     assert_agrees(model, expected, seen)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_only_content_is_read_from_what_is_set_apart(name):
+    model = stirred(name)
+    seen = doubled(model)
+    found = model.seen(seen.x, seen.y, upside_down)
+    torch.testing.assert_close(found[:4], seen[:4])
+    first, *second = model.separate
+    torch.testing.assert_close(found.contents[0], encoded(first, seen.x.flip(2)))
+    assert not torch.allclose(found.contents[0], seen.contents[0])
+    for read in second:
+        torch.testing.assert_close(found.contents[1], encoded(read, seen.y.flip(2)))
+        elsewhere = encoded(first, seen.y.flip(2)), encoded(read, seen.x.flip(2))
+        torch.testing.assert_close(found.elsewhere, elsewhere)
+
+
 @pytest.mark.parametrize("name", ["disentangle", "intersection"])
 def test_both_sides_are_painted_as_one_batch(name):
     model: Any = stirred(name).train()
     x, y = (pictures(3, seed=n).double() for n in (1, 2))
-    seen = model.seen(x, y)
+    seen = model.seen(x, y, as_it_is)
     given = [seen.contents[0], torch.zeros_like(seen.contents[0])]
     codes_x = torch.cat([seen.common_x, *given[: model.contents]], 1)
     codes_y = torch.cat([seen.common_y, given[1], *seen.contents[1:]], 1)
@@ -365,9 +389,10 @@ def test_what_is_given_comes_back_as_the_formula_says():
     seen = doubled(model)
     s = seen.contents[0]
     given = model.render(seen.common_y, s, base=seen.y).image
-    found = there_and_back(model, seen, dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4))
+    settings = dataclasses.replace(TINY["mask"], returned=0.7, carried=0.4)
+    found = there_and_back(model, seen, settings, upside_down)
     returned = absolute(model.plain(model.common(given)).tanh(), seen.y)
-    carried = absolute(model.render(seen.common_x, model.separate[0](given)).image, seen.x)
+    carried = absolute(model.render(seen.common_x, model.separate[0](given.flip(2))).image, seen.x)
     assert list(found) == ["returned", "carried"]
     assert (found["returned"][0], found["carried"][0]) == (0.7, 0.4)
     torch.testing.assert_close(found["returned"][1], returned)
@@ -385,16 +410,16 @@ def test_two_kinds_of_content_come_back_both_ways():
     again_y = model.render(model.common(with_first), None, seen.contents[1]).image
     again_x = model.render(model.common(with_second), seen.contents[0]).image
     returned = (absolute(again_y, seen.y) + absolute(again_x, seen.x)) / 2
-    carried_x = absolute(model.render(seen.common_x, first(with_first)).image, seen.x)
-    carried_y = absolute(model.render(seen.common_y, None, second(with_second)).image, seen.y)
-    found = there_and_back(model, seen, TINY["intersection"])
+    carried_x = absolute(model.render(seen.common_x, first(with_first.flip(2))).image, seen.x)
+    carried_y = absolute(model.render(seen.common_y, None, second(with_second.flip(2))).image, seen.y)
+    found = there_and_back(model, seen, TINY["intersection"], upside_down)
     torch.testing.assert_close(found["returned"][1], returned)
     torch.testing.assert_close(found["carried"][1], (carried_x + carried_y) / 2)
 
 
 def test_nothing_goes_there_and_back_unasked():
     model, settings = stirred("disentangle"), dataclasses.replace(TINY["disentangle"], returned=0, carried=0)
-    assert there_and_back(model, doubled(model), settings) == {}
+    assert there_and_back(model, doubled(model), settings, as_it_is) == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -559,13 +584,15 @@ def learned(settings: Fit, seed: int) -> Transfer:
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
+        apart = functools.partial(displaced, far=settings.apart, chance=seeded(seed, step, 3))
         if len(model.separate) == 1:
-            seen = Seen(x, y, common_x, common_y, (model.separate[0](x),))
+            seen = Seen(x, y, common_x, common_y, (model.separate[0](apart(x)),))
         else:
-            (s, of_y), (of_x, t) = (read(torch.cat([x, y])).split(len(x)) for read in model.separate)
+            s, of_y = model.separate[0](apart(torch.cat([x, y]))).split(len(x))
+            t, of_x = model.separate[1](apart(torch.cat([y, x]))).split(len(x))
             seen = Seen(x, y, common_x, common_y, (s, t), (of_y, of_x))
         loss = sum(weight * value for weight, value in model.terms(seen).values())
-        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings).values())
+        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, apart).values())
         hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
         step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=settings.one_sided), step)
         step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)

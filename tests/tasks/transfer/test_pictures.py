@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from gestalt.media import image
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.tasks.transfer.config import Mask
-from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, read, squared, unsquared
+from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, displaced, read, squared, unsquared
 from tasks.transfer.methods import pictures
 
 STILL = Mask(size=32, width=4, code=32, separate=4, batch=4, shift=0.0, light=0.0)
@@ -158,6 +159,29 @@ def test_half_of_them_are_mirrored_and_nothing_else_is_done_where_nothing_is_ask
             assert torch.equal(one, whole.flip(1) if is_mirrored else whole)
             mirrored, total = mirrored + is_mirrored, total + 1
     assert abs(mirrored / total - 0.5) < 0.1
+
+
+def test_displaced_pictures_are_their_own_moved_by_whole_pixels_border_continued():
+    given = torch.rand(40, 3, 24, 24, generator=seeded(1))
+    found = displaced(given, 0.1, seeded(2))
+    assert torch.equal(found, displaced(given, 0.1, seeded(2)))
+    wide = F.pad(given, (2, 2, 2, 2), mode="replicate")
+    places = [(down, right) for down in range(5) for right in range(5)]
+    moves = []
+    for picture, one in zip(wide, found, strict=True):
+        moves += [(a, b) for a, b in places if torch.equal(picture[:, a : a + 24, b : b + 24], one)]
+    assert len(moves) == 40
+    assert len(set(moves)) > 15
+    assert {min(at) for at in zip(*moves, strict=True)} == {0}
+    assert {max(at) for at in zip(*moves, strict=True)} == {4}
+
+
+def test_pictures_are_displaced_only_where_it_is_asked():
+    given = torch.rand(3, 3, 16, 16)
+    chance = seeded(2)
+    before = chance.get_state()
+    assert displaced(given, 0.0, chance) is given
+    assert torch.equal(chance.get_state(), before)
 
 
 def test_pictures_are_moved_and_lit_no_further_than_asked():

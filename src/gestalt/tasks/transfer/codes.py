@@ -23,8 +23,9 @@ critic gives logits and learns from the codes of the step before the encoder mov
 encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
 weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
 weights is kept (`average`); features are normalised over a batch by all three, not every picture's by itself (`norm`),
-and so both sides are decoded as one batch too, but for what goes there and back; pictures are read as blocks of pixels,
-small ones first (`grow`). The preset `paper` undoes those that are settings.
+and so both sides are decoded as one batch too, but for what goes there and back; content is read from a picture that is
+moved by some pixels (`apart`), since else its code says where it was, and on another face it would lie there again;
+pictures are read as blocks of pixels, small ones first (`grow`). The preset `paper` undoes those that are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -36,7 +37,8 @@ References:
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -46,9 +48,10 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gestalt.nn.average import follow
+from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer.config import Fit, Norm, levels
-from gestalt.tasks.transfer.pictures import Side, as_images, batch
+from gestalt.tasks.transfer.pictures import Side, as_images, batch, displaced
 
 Terms = dict[str, tuple[float, Tensor]]
 """Of a loss: name -> (weight, value)."""
@@ -205,12 +208,19 @@ class Transfer(nn.Module, ABC):
     def terms(self, seen: Seen) -> Terms:
         """The method's losses but confusion."""
 
-    def seen(self, x: Tensor, y: Tensor) -> Seen:
-        """Codes of both sides' pictures; an encoder reads both as one batch, whose moments say nothing of a side."""
+    def seen(self, x: Tensor, y: Tensor, apart: Callable[[Tensor], Tensor]) -> Seen:
+        """Codes of both sides' pictures; an encoder reads both as one batch, whose moments say nothing of a side.
+
+        Args:
+            x: (N, 3, S, S) pictures with content.
+            y: those without, or with the second kind.
+            apart: what is done to pictures before their content is read.
+        """
         common_x, common_y = self.common(torch.cat([x, y])).chunk(2)
         if self.contents == 1:
-            return Seen(x, y, common_x, common_y, (self.separate[0](x),))
-        read = [read(torch.cat(pair)).chunk(2) for read, pair in zip(self.separate, ((x, y), (y, x)), strict=True)]
+            return Seen(x, y, common_x, common_y, (self.separate[0](apart(x)),))
+        pairs = ((x, y), (y, x))
+        read = [read(apart(torch.cat(pair))).chunk(2) for read, pair in zip(self.separate, pairs, strict=True)]
         return Seen(x, y, common_x, common_y, *zip(*read, strict=True))
 
     def rebuilt(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -311,8 +321,9 @@ def fit(
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
-        seen = model.seen(x, y)
-        terms = model.terms(seen) | there_and_back(model, seen, settings)
+        apart = partial(displaced, far=settings.apart, chance=seeded(seed, begun + step, 3))
+        seen = model.seen(x, y, apart)
+        terms = model.terms(seen) | there_and_back(model, seen, settings, apart)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
             terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y, one_sided=settings.one_sided))
@@ -373,11 +384,11 @@ def look(
         run.say(f"stopped after {done}: pictures held out were rebuilt best after {looks['at'] + 1}")
 
 
-def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
+def there_and_back(model: Transfer, seen: Seen, settings: Fit, apart: Callable[[Tensor], Tensor]) -> Terms:
     """What becomes of a content on its way to another picture and back, in both directions where there are two kinds.
 
     With t the picture y that was given the content of x: y is t without it (returned), and x has the content that is
-    read from t (carried).
+    read from t (carried), which is moved before as all that content is read from.
     """
     if not (settings.returned or settings.carried):
         return {}
@@ -392,7 +403,7 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit) -> Terms:
         given = model.render(common_t, *alone(n, seen.contents[n]), base=taker).image
         own = alone(1 - n, seen.contents[1 - n]) if model.contents > 1 else []
         returned.append(F.l1_loss(model.render(model.common(given), *own).image, taker))
-        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(given))).image, giver))
+        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(apart(given)))).image, giver))
     return {
         "returned": (settings.returned, torch.stack(returned).mean()),
         "carried": (settings.carried, torch.stack(carried).mean()),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from gestalt.media import image
@@ -115,11 +115,35 @@ def batch(pictures: Side, settings: Fit, *, seed: int, side: int, step: int) -> 
     far = settings.shift * size
     down, right = ((far * (2 * u[:, n : n + 1] - 1)).round().long() for n in (0, 1))
     along = torch.arange(size)
-    rows = (along + down).clamp(0, size - 1)
-    columns = torch.where(u[:, 2:3] < 0.5, along, along.flip(0)) + right
-    taken = pictures.learned[which[:, None, None], rows[:, :, None], columns.clamp(0, size - 1)[:, None, :]]
+    columns = torch.where(u[:, 2:3] < 0.5, along, along.flip(0))
+    taken = _taken(pictures.learned, which, along + down, columns + right)
     light = 2 * settings.light * (2 * u[:, 3].view(-1, 1, 1, 1) - 1)
     return (as_images(taken) + light).clamp(-1, 1)
+
+
+def displaced(pictures: Tensor, far: float, chance: Generator) -> Tensor:
+    """Pictures, each moved by whole pixels at random, continued by its border.
+
+    Args:
+        pictures: (N, 3, S, S).
+        far: how far at most, each way, as a part of S; 0 for not at all.
+        chance: all chance.
+    """
+    if not far:
+        return pictures
+    count, size = len(pictures), pictures.shape[3]
+    down, right = (far * size * (2 * torch.rand(2, count, 1, generator=chance) - 1)).round().long()
+    along, which = torch.arange(size), torch.arange(count)
+    moved = _taken(
+        pictures.permute(0, 2, 3, 1), *(at.to(pictures.device) for at in (which, along + down, along + right))
+    )
+    return moved.permute(0, 3, 1, 2)
+
+
+def _taken(pictures: Tensor, which: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Of pictures (M, S, S, 3) those that are named (N,), with their rows and columns (N, S); outside, the border's."""
+    last = pictures.shape[1] - 1
+    return pictures[which[:, None, None], rows.clamp(0, last)[:, :, None], columns.clamp(0, last)[:, None, :]]
 
 
 @lru_cache(maxsize=8)
