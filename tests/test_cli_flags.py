@@ -45,6 +45,7 @@ SIDES_FLAGS = [
         "--no-last-norm",
         "--shift",
         "--light",
+        "--apart",
     ),
     *("--patience", "--aside", "--rule"),
 ]

@@ -150,6 +150,7 @@ def test_folders_that_will_not_do(name: str, make: Callable[[Path], list[Any]], 
         (("--aside", "1"), "--aside must lie between 0 and 1, got 1"),
         (("--confusion", "-1"), "--confusion must be at least 0, got -1"),
         (("--patience", "-1"), "--patience must be at least 0, got -1"),
+        (("--apart", "2"), "--apart must lie between 0 and 1, without 1, got 2"),
         (("--average", "1"), "--average must lie between 0 and 1, without 1"),
         (("--cycle-common", "-1"), "--cycle-common must be at least 0, got -1"),
         (("--again", "inf"), "--again must be at least 0, got inf"),
@@ -430,7 +431,7 @@ def test_a_folder_that_may_not_be_written_to(open_folder: Path) -> None:
     for path in open_folder.rglob("*"):
         path.chmod(0o755)
     code, out, err = as_nobody("transfer", "fit", *folders, *QUIET, "--out", open_folder / "run")
-    assert (code, out) == (2, "")
+    assert (code, out) == (2, ""), err
     assert_one_line(err, "cannot make the run folder", "Permission denied", "--out")
     assert sorted(os.listdir(open_folder)) == ["bare", "worn"]
 

@@ -502,8 +502,8 @@ _PAPER: dict[str, Any] = {
     "one_sided": True,
     "last_norm": True,
     "shift": 0.0,
-    "apart": 0.0,
     "light": 0.0,
+    "apart": 0.0,
     "patience": 0,
 }
 

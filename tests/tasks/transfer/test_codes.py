@@ -310,7 +310,7 @@ def test_intersection_asks_what_its_formula_says(norm, last):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_content_is_read_from_what_is_set_apart(name):
+def test_only_content_is_read_from_what_is_moved(name):
     model = stirred(name)
     seen = doubled(model)
     found = model.seen(seen.x, seen.y, upside_down)
@@ -338,9 +338,10 @@ def test_both_sides_are_painted_as_one_batch(name):
     assert not torch.isclose(found[0], absolute(model.decoder(codes_x).tanh(), x))
 
 
-def test_published_presets_have_the_published_critic():
+def test_published_presets_have_the_published_critic_and_read_pictures_where_they_are():
     for name in NAMES:
         assert PAPER[name].one_sided
+        assert PAPER[name].apart == 0
         assert PAPER[name].norm == ("batch" if name == "mask" else "instance")
         assert not TINY[name].one_sided
 
@@ -584,15 +585,15 @@ def learned(settings: Fit, seed: int) -> Transfer:
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
-        apart = functools.partial(displaced, far=settings.apart, chance=seeded(seed, step, 3))
+        displace = functools.partial(displaced, far=settings.apart, chance=seeded(seed, step, 3))
         if len(model.separate) == 1:
-            seen = Seen(x, y, common_x, common_y, (model.separate[0](apart(x)),))
+            seen = Seen(x, y, common_x, common_y, (model.separate[0](displace(x)),))
         else:
-            s, of_y = model.separate[0](apart(torch.cat([x, y]))).split(len(x))
-            t, of_x = model.separate[1](apart(torch.cat([y, x]))).split(len(x))
+            s, of_y = model.separate[0](displace(torch.cat([x, y]))).split(len(x))
+            t, of_x = model.separate[1](displace(torch.cat([y, x]))).split(len(x))
             seen = Seen(x, y, common_x, common_y, (s, t), (of_y, of_x))
         loss = sum(weight * value for weight, value in model.terms(seen).values())
-        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, apart).values())
+        loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, displace).values())
         hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
         step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=settings.one_sided), step)
         step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)

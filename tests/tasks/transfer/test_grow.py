@@ -184,8 +184,11 @@ def test_which_pictures_come_goes_on_from_size_to_size(monkeypatch):
         asked.append((settings.size, step))
         return original(pictures, settings, seed=seed, side=side, step=step)
 
+    moved: list[tuple[int, ...]] = []
     monkeypatch.setattr(codes, "batch", noted)
+    monkeypatch.setattr(codes, "seeded", lambda *numbers: moved.append(numbers) or seeded(*numbers))
     learned("disentangle", Noted(), steps=4)
+    assert len(set(moved)) == len(moved) == 4
     assert asked == [(16, 0), (16, 0), (16, 1), (16, 1), (32, 2), (32, 2), (32, 3), (32, 3)]
 
 

@@ -176,6 +176,20 @@ def test_displaced_pictures_are_their_own_moved_by_whole_pixels_border_continued
     assert {max(at) for at in zip(*moves, strict=True)} == {4}
 
 
+def test_the_gradient_of_displaced_pictures_is_what_comes_from_each_pixel_and_the_same_on_threads():
+    given = torch.rand(16, 3, 32, 32, generator=seeded(1)).requires_grad_()
+    weights = torch.rand(16, 3, 32, 32, generator=seeded(2))
+    ways, threads = [], torch.get_num_threads()
+    for count in (1, 5, 5, 5, 5):
+        torch.set_num_threads(count)
+        ways.append(torch.autograd.grad((weights * displaced(given, 0.3, seeded(3))).sum(), given)[0])
+    torch.set_num_threads(threads)
+    assert all(torch.equal(ways[0], other) for other in ways[1:])
+    bump = torch.rand(16, 3, 32, 32, generator=seeded(4))
+    expected = (weights * displaced(bump, 0.3, seeded(3))).sum()  # it is linear
+    torch.testing.assert_close((ways[0] * bump).sum(), expected)
+
+
 def test_pictures_are_displaced_only_where_it_is_asked():
     given = torch.rand(3, 3, 16, 16)
     chance = seeded(2)

@@ -56,6 +56,9 @@ from gestalt.tasks.transfer.pictures import Side, as_images, batch, displaced
 Terms = dict[str, tuple[float, Tensor]]
 """Of a loss: name -> (weight, value)."""
 
+Displace = Callable[[Tensor], Tensor]
+"""Moves pictures (M, 3, S, S) by some pixels each."""
+
 CLIP, LOOK_EVERY, HIDDEN = 5.0, 250, 512
 """Largest norm of a gradient; steps between two looks at held-out pictures; units of the critic's hidden layer."""
 
@@ -176,8 +179,12 @@ class Transfer(nn.Module, ABC):
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, settings.separate
         self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
-        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "last_norm": settings.last_norm}
-        how["spectral"] = spectral
+        how: dict[str, Any] = {
+            "fold": settings.block,
+            "norm": settings.norm,
+            "last_norm": settings.last_norm,
+            "spectral": spectral,
+        }
         counts, last = widths(settings), settings.code - settings.separate
         self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
         self.separate = nn.ModuleList(
@@ -208,19 +215,19 @@ class Transfer(nn.Module, ABC):
     def terms(self, seen: Seen) -> Terms:
         """The method's losses but confusion."""
 
-    def seen(self, x: Tensor, y: Tensor, apart: Callable[[Tensor], Tensor]) -> Seen:
+    def seen(self, x: Tensor, y: Tensor, displace: Displace) -> Seen:
         """Codes of both sides' pictures; an encoder reads both as one batch, whose moments say nothing of a side.
 
         Args:
             x: (N, 3, S, S) pictures with content.
             y: those without, or with the second kind.
-            apart: what is done to pictures before their content is read.
+            displace: what is done to pictures before their content is read; every call moves them anew.
         """
         common_x, common_y = self.common(torch.cat([x, y])).chunk(2)
         if self.contents == 1:
-            return Seen(x, y, common_x, common_y, (self.separate[0](apart(x)),))
+            return Seen(x, y, common_x, common_y, (self.separate[0](displace(x)),))
         pairs = ((x, y), (y, x))
-        read = [read(apart(torch.cat(pair))).chunk(2) for read, pair in zip(self.separate, pairs, strict=True)]
+        read = [read(displace(torch.cat(pair))).chunk(2) for read, pair in zip(self.separate, pairs, strict=True)]
         return Seen(x, y, common_x, common_y, *zip(*read, strict=True))
 
     def rebuilt(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -321,9 +328,9 @@ def fit(
         for optimiser in (painter, judge):
             optimiser.param_groups[0]["lr"] = settings.lr * cooled(step, settings)
 
-        apart = partial(displaced, far=settings.apart, chance=seeded(seed, begun + step, 3))
-        seen = model.seen(x, y, apart)
-        terms = model.terms(seen) | there_and_back(model, seen, settings, apart)
+        displace = partial(displaced, far=settings.apart, chance=seeded(seed, begun + step, 3))
+        seen = model.seen(x, y, displace)
+        terms = model.terms(seen) | there_and_back(model, seen, settings, displace)
         weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
         if weight:
             terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y, one_sided=settings.one_sided))
@@ -384,11 +391,17 @@ def look(
         run.say(f"stopped after {done}: pictures held out were rebuilt best after {looks['at'] + 1}")
 
 
-def there_and_back(model: Transfer, seen: Seen, settings: Fit, apart: Callable[[Tensor], Tensor]) -> Terms:
+def there_and_back(model: Transfer, seen: Seen, settings: Fit, displace: Displace) -> Terms:
     """What becomes of a content on its way to another picture and back, in both directions where there are two kinds.
 
     With t the picture y that was given the content of x: y is t without it (returned), and x has the content that is
-    read from t (carried), which is moved before as all that content is read from.
+    read from t (carried), which is moved before that.
+
+    Args:
+        model: that learns.
+        seen: what it learns from in this step.
+        settings: of the method.
+        displace: see `Transfer.seen`.
     """
     if not (settings.returned or settings.carried):
         return {}
@@ -403,7 +416,7 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit, apart: Callable[[
         given = model.render(common_t, *alone(n, seen.contents[n]), base=taker).image
         own = alone(1 - n, seen.contents[1 - n]) if model.contents > 1 else []
         returned.append(F.l1_loss(model.render(model.common(given), *own).image, taker))
-        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(apart(given)))).image, giver))
+        carried.append(F.l1_loss(model.render(common_g, *alone(n, read(displace(given)))).image, giver))
     return {
         "returned": (settings.returned, torch.stack(returned).mean()),
         "carried": (settings.carried, torch.stack(carried).mean()),

@@ -81,12 +81,12 @@ class Fit:
     """How far pictures are moved at random while learning, as a part of their side, in whole pixels: at .03 those of 16
     are not."""
 
-    apart: float = 0.07
-    """How far a picture is moved at random before its content is read, as a part of its side, so that the code of
-    content cannot say where in the picture it was; 0, as published, reads it from the picture that is to be rebuilt."""
-
     light: float = 0.02
     """How much brighter or darker they are made at random, of the whole range."""
+
+    apart: float = 0.07
+    """How far a picture is moved at most before its content is read, as a part of its side, by whole pixels at random:
+    the code of content then cannot say where in the picture it was. 0, as published, reads it where it is."""
 
     patience: int = 0
     """Stop when, since the step size began to fall, pictures held out have been rebuilt no better for so many looks,
@@ -107,8 +107,8 @@ class Fit:
         levels(self.size)
         at_least(self, 1, "width", "separate", "steps")
         at_least(self, 2, "batch")
-        at_least(self, 0, "confusion", "returned", "carried", "patience", "shift", "apart", "light")
-        below_one(self, "average", "ramp", "cool", "coarse")
+        at_least(self, 0, "confusion", "returned", "carried", "patience", "light")
+        below_one(self, "average", "ramp", "cool", "coarse", "shift", "apart")
         if self.fold < 1 or self.fold & (self.fold - 1):
             raise ValueError(f"--fold must be a power of two, as 1, 2 or 4, got {self.fold}")
         inside(self, "lr", "aside")

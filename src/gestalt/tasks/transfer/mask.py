@@ -8,7 +8,7 @@ content, which gives a picture z and a mask m and pastes them on a base b: M(c, 
     again           |M(E(x), S(x); x) - x|              nothing changes
     nothing         |M(E(y), 0; y) - y|                 nothing changes
     cycle_common    (E(t) - E(y))^2, t = M(E(y), S(x); y) the transfer
-    cycle_separate  (S(t) - S(x))^2
+    cycle_separate  (S(t) - S(x))^2, with x moved by some pixels (`codes`) and t as it is
 
 and confusion as in `codes`. As published nothing asks for a small mask: where the base is right already, to copy it is
 cheapest. But P's pictures are soft, and M learns to mend them wherever it can, ground and hair too. So

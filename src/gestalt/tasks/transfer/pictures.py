@@ -115,8 +115,9 @@ def batch(pictures: Side, settings: Fit, *, seed: int, side: int, step: int) -> 
     far = settings.shift * size
     down, right = ((far * (2 * u[:, n : n + 1] - 1)).round().long() for n in (0, 1))
     along = torch.arange(size)
-    columns = torch.where(u[:, 2:3] < 0.5, along, along.flip(0))
-    taken = _taken(pictures.learned, which, along + down, columns + right)
+    rows = (along + down).clamp(0, size - 1)
+    columns = torch.where(u[:, 2:3] < 0.5, along, along.flip(0)) + right
+    taken = pictures.learned[which[:, None, None], rows[:, :, None], columns.clamp(0, size - 1)[:, None, :]]
     light = 2 * settings.light * (2 * u[:, 3].view(-1, 1, 1, 1) - 1)
     return (as_images(taken) + light).clamp(-1, 1)
 
@@ -124,26 +125,24 @@ def batch(pictures: Side, settings: Fit, *, seed: int, side: int, step: int) -> 
 def displaced(pictures: Tensor, far: float, chance: Generator) -> Tensor:
     """Pictures, each moved by whole pixels at random, continued by its border.
 
+    Rows and columns are taken by products with matrices of zeros and ones, whose gradient is the same every time; that
+    of taking them by their numbers adds up in any order where threads share a picture.
+
     Args:
-        pictures: (N, 3, S, S).
-        far: how far at most, each way, as a part of S; 0 for not at all.
-        chance: all chance.
+        pictures: (N, C, S, S) of any range.
+        far: how far at most, each way, as a part of S, rounded to whole pixels; 0 for not at all.
+        chance: on the CPU, from which every call draws anew.
+
+    Returns:
+        (N, C, S, S), the very pictures where `far` is 0.
     """
     if not far:
         return pictures
     count, size = len(pictures), pictures.shape[3]
-    down, right = (far * size * (2 * torch.rand(2, count, 1, generator=chance) - 1)).round().long()
-    along, which = torch.arange(size), torch.arange(count)
-    moved = _taken(
-        pictures.permute(0, 2, 3, 1), *(at.to(pictures.device) for at in (which, along + down, along + right))
-    )
-    return moved.permute(0, 3, 1, 2)
-
-
-def _taken(pictures: Tensor, which: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Of pictures (M, S, S, 3) those that are named (N,), with their rows and columns (N, S); outside, the border's."""
-    last = pictures.shape[1] - 1
-    return pictures[which[:, None, None], rows.clamp(0, last)[:, :, None], columns.clamp(0, last)[:, None, :]]
+    moved = (far * size * (2 * torch.rand(2, count, 1, generator=chance) - 1)).round().long()
+    at = (torch.arange(size) + moved).clamp(0, size - 1)
+    rows, columns = F.one_hot(at, size).to(pictures)[:, :, None]
+    return rows @ pictures @ columns.mT
 
 
 @lru_cache(maxsize=8)
