@@ -67,7 +67,6 @@ AS_PUBLISHED: dict[str, Change] = {
     "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "no average of weights": {"average": 0.0},
-    "content read where it is": {"apart": 0.0},
 }
 """Of the intersection method: what was changed, back to what it was."""
 

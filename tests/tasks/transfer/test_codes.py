@@ -608,7 +608,11 @@ def learned(settings: Fit, seed: int) -> Transfer:
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [*((name, {}) for name in NAMES), ("disentangle", {"one_sided": True, "norm": "instance", "last_norm": False})],
+    [
+        *((name, {}) for name in NAMES),
+        ("intersection", {"apart": 0.1}),
+        ("disentangle", {"one_sided": True, "norm": "instance", "last_norm": False}),
+    ],
     ids=str,
 )
 def test_the_loop_is_what_it_says_step_by_step(name, changes, monkeypatch):
