@@ -316,13 +316,11 @@ def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_and_two_threads_give_equal_bytes(pair: tuple[str, str], made: Path, tmp_path: Path) -> None:
-    for threads in ("1", "2"):
-        argv = ["analogy", "make", *pair, "--preset", "tiny", "--threads", threads, "--out", f"run{threads}"]
-        child = start(argv)
-        _, err = child.communicate(timeout=120)
-        assert child.returncode == 0, err
-        assert f"{threads} threads" in err
-    assert outputs(tmp_path / "run1") == outputs(tmp_path / "run2") == outputs(made)
+    child = start(["analogy", "make", *pair, "--preset", "tiny", "--threads", "2", "--out", "run"])
+    _, err = child.communicate(timeout=120)
+    assert child.returncode == 0, err
+    assert "2 threads" in err
+    assert outputs(tmp_path / "run") == outputs(made)  # by one thread
 
 
 def test_another_seed_gives_other_bytes(pair: tuple[str, str], made: Path, tmp_path: Path) -> None:

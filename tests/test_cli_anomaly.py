@@ -261,9 +261,6 @@ def test_export_says_what_score_says(
     assert float(score[0]) == pytest.approx(float(row["pred_score"]), abs=1e-4)
     assert int(label[0]) == int(row["pred_label"])
     assert map_.shape == (1, 1, 48, 48)
-    assert cli.run(["export", "fitted", "--onnx", "small.onnx", "--size", "32"]) == 0
-    session = onnxruntime.InferenceSession("small.onnx", providers=["CPUExecutionProvider"])
-    assert session.get_inputs()[0].shape == [1, 3, 32, 32]
     # What exists is kept, and what cannot be exported is said in a sentence.
     assert answer(capsys, "export", "fitted", "--onnx", "scorer.onnx")[0] == 2
     for wrong in (
@@ -275,6 +272,14 @@ def test_export_says_what_score_says(
         assert code == 2
         assert said
     assert not Path("a.onnx").exists()
+
+
+@pytest.mark.slow
+def test_export_takes_pictures_of_a_size(fitted: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert cli.run(["export", str(fitted), "--onnx", "small.onnx", "--size", "32"]) == 0
+    session = onnxruntime.InferenceSession("small.onnx", providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, 3, 32, 32]
 
 
 def test_export_names_the_package_that_is_missing(

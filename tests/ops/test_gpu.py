@@ -36,7 +36,7 @@ print("equal")
 
 
 @pytest.mark.parametrize(
-    "sizes", [((3, 7, 8), (4, 5, 6)), pytest.param(((4, 9, 10), (5, 8, 11)), marks=pytest.mark.slow)], ids=str
+    "sizes", [((3, 6, 7), (4, 5, 6)), pytest.param(((4, 9, 10), (5, 8, 11)), marks=pytest.mark.slow)], ids=str
 )
 def test_kernels_equal_the_tensor_form(sizes):
     environment = {**os.environ, "TRITON_INTERPRET": "1"}

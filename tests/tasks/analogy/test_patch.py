@@ -94,9 +94,10 @@ def test_the_dial_turns_from_appearance_to_structure():
     assert guided[0] > free[0]
 
 
-@pytest.mark.parametrize("search", ["patchmatch", "exact"])
+@pytest.mark.parametrize(
+    ("colours", "search"), [("matched", "patchmatch"), ("kept", "patchmatch"), ("matched", "exact")]
+)
 @pytest.mark.parametrize("vote", ["agreed", "mean", "median"])
-@pytest.mark.parametrize("colours", ["matched", "kept"])
 def test_every_choice_beats_recolouring_on_its_own_side(pair, search, vote, colours):
     settings = dataclasses.replace(TINY, search=search, vote=vote, colours=colours, completeness=0.0)
     run = Kept()

@@ -96,11 +96,11 @@ def test_few_pictures_held_out_are_measured_too(count, tmp_path):
 
 @pytest.fixture(scope="module")
 def asked() -> Exam:
-    return exact.exam(48, 32, seed=5)
+    return exact.exam(48, 16, seed=5)
 
 
 def test_the_truth_is_where_it_should_be_and_doing_nothing_is_not(asked):
-    content, plain = exact.sides(200, 32, seed=2)
+    content, plain = exact.sides(200, 16, seed=2)
     settings = dataclasses.replace(QUICK, judge=70)
     x, y = asked.source().image, asked.target()
     # The guides of `rates` are the sources, turned by one: an exam that asks for these glasses.
