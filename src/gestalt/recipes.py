@@ -448,8 +448,7 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
 
     fast   the default: 64 px, codes of 128 channels, small pictures first.
     tiny   for tests: 32 px, four steps, two of them at 16.
-    paper  the published hyperparameters: 128 px, 15 M weights, 1,250,000 steps; a GPU is needed. Differences are
-           squared, as in the code that the published results come from.
+    paper  the published hyperparameters: 128 px, 15 M weights, 1,250,000 steps; a GPU is needed.
 
     Raises:
         ValueError: no such preset.
@@ -457,9 +456,7 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
     presets = {
         "fast": transfer.Disentangle(),
         "tiny": transfer.Disentangle(**_TINY),
-        "paper": transfer.Disentangle(
-            **_PAPER, norm="instance", steps=1_250_000, confusion=0.001, reconstruction="squared"
-        ),
+        "paper": transfer.Disentangle(**_PAPER, norm="instance", steps=1_250_000, confusion=0.001),
     }
     return choose(presets, preset)
 
@@ -478,7 +475,13 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
         "fast": transfer.Intersection(),
         "tiny": transfer.Intersection(**_TINY),
         "paper": transfer.Intersection(
-            **_PAPER, norm="instance", spectral=True, steps=1_250_000, confusion=0.001, zero=1.0
+            **_PAPER,
+            norm="instance",
+            spectral=True,
+            steps=1_250_000,
+            confusion=0.001,
+            zero=1.0,
+            reconstruction="absolute",
         ),
     }
     return choose(presets, preset)

@@ -50,6 +50,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gestalt.nn.average import follow
 from gestalt.ops.chance import seeded
 from gestalt.run.service import NullRun
+from gestalt.tasks.transfer import config
 from gestalt.tasks.transfer.config import Fit, Norm, levels
 from gestalt.tasks.transfer.pictures import Side, as_images, batch, displaced
 
@@ -248,10 +249,11 @@ class Whole(Transfer):
         most: see `Transfer`.
     """
 
-    def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
+    def __init__(self, settings: config.Whole, *, spectral: bool = False, most: int) -> None:
         super().__init__(settings, spectral=spectral, most=most)
         how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "spectral": spectral}
         self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, **how)
+        self.difference = F.mse_loss if settings.reconstruction == "squared" else F.l1_loss
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
         """See `Transfer.render`."""

@@ -130,15 +130,21 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disentangle(Fit):
-    """Settings of common and separate codes."""
+class Whole(Fit):
+    """Settings of methods whose one decoder paints the whole picture."""
 
-    reconstruction: Literal["absolute", "squared"] = "absolute"
-    """How the difference from a picture is measured. The paper writes the first, its results come from the second."""
+    reconstruction: Literal["absolute", "squared"] = "squared"
+    """How the difference of a rebuilt picture is measured. What may be here or there, as a thin frame, is best painted
+    faintly in both places by squared differences, and not at all by absolute ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intersection(Fit):
+class Disentangle(Whole):
+    """Settings of common and separate codes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intersection(Whole):
     """Settings of a common code and one for each side."""
 
     apart: float = 0.0

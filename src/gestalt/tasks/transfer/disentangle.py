@@ -2,9 +2,9 @@
 
 With x a picture with content, y one without, E common, S separate, D the decoder, d the critic,
 
-    L = |D(E(x), S(x)) - x| + |D(E(y), 0) - y| + lambda (BCE(d(E(x)), 0) + BCE(d(E(y)), 0)).
+    L = (D(E(x), S(x)) - x)^2 + (D(E(y), 0) - y)^2 + lambda (BCE(d(E(x)), 0) + BCE(d(E(y)), 0)).
 
-Departures, beside those of `codes`: differences are absolute, as the paper writes, where its code squares them
+Differences are squared, as in the code that the published results come from; the paper writes them absolute
 (`reconstruction`).
 
 References:
@@ -13,8 +13,6 @@ References:
 """
 
 from typing import final
-
-from torch.nn import functional as F
 
 from gestalt.tasks.transfer import config
 from gestalt.tasks.transfer.codes import Seen, Terms, Whole
@@ -26,7 +24,6 @@ class Disentangle(Whole):
 
     def __init__(self, settings: config.Disentangle) -> None:
         super().__init__(settings, most=4 * settings.width)
-        self.difference = F.l1_loss if settings.reconstruction == "absolute" else F.mse_loss
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
