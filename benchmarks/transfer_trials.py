@@ -52,6 +52,9 @@ DEFAULTS: dict[str, Change] = {
     "one size, no blocks": {"fold": 1, "width": 16, "cool": 0.5},
 }
 
+WHOLE: dict[str, Change] = {"absolute differences": {"reconstruction": "absolute"}}
+"""Of methods whose one decoder paints the whole picture, besides."""
+
 FEW: dict[str, Change] = {
     "ours": {},
     "stopped early": {"patience": 8},
@@ -64,6 +67,7 @@ AS_PUBLISHED: dict[str, Change] = {
     "normalised by itself": {"norm": "instance"},
     "spectral norms": {"spectral": True, "fold": 1, "width": 16},
     "zero 1": {"zero": 1.0},
+    **WHOLE,
     "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "no average of weights": {"average": 0.0},
@@ -86,7 +90,7 @@ def main() -> None:
     lines = asked.keep / f"{asked.only}.jsonl"
     for seed in asked.seeds:
         for method in asked.methods if asked.only != "published" else ["intersection"]:
-            for name, change in changes(asked.only).items():
+            for name, change in changes(asked.only, method).items():
                 key = {"method": method, "trial": name, "seed": seed, "steps": asked.steps}
                 if not any(key.items() <= line.items() for line in written(lines)):
                     begun = time.perf_counter()
@@ -102,8 +106,8 @@ def main() -> None:
     table(written(lines))
 
 
-def changes(what: str) -> dict[str, Change]:
-    """Of each trial its name and settings."""
+def changes(what: str, method: str) -> dict[str, Change]:
+    """Of each trial of a method its name and settings."""
     if what == "published":
         every = merged(AS_PUBLISHED)
         less = {
@@ -112,7 +116,8 @@ def changes(what: str) -> dict[str, Change]:
         }
         less = {name: change for name, change in less.items() if change != every}  # spectral norms need no blocks
         return {"ours": {}, **AS_PUBLISHED, "published": every, **less}
-    return {"defaults": DEFAULTS, "few": FEW, "controls": {name: {} for name in CONTROLS}}[what]
+    single = DEFAULTS | (WHOLE if method != "mask" else {})
+    return {"defaults": single, "few": FEW, "controls": {name: {} for name in CONTROLS}}[what]
 
 
 def merged(changes: dict[str, Change]) -> Change:
