@@ -17,6 +17,7 @@ What is in FOLDER is not done again. Seeds are others than those of `benchmarks/
 
 import argparse
 import copy
+import dataclasses
 import functools
 import json
 import time
@@ -31,6 +32,7 @@ from gestalt.drawn.faces import Drawn
 from gestalt.run.device import use_threads
 from gestalt.tasks.transfer import exact, grow, model
 from gestalt.tasks.transfer.codes import Transfer
+from gestalt.tasks.transfer.config import Fit
 from gestalt.tasks.transfer.exact import Exam, Questions
 from gestalt.tasks.transfer.model import SETTINGS
 from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images
@@ -128,7 +130,7 @@ def merged(changes: dict[str, Change]) -> Change:
 def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = False) -> tuple[Transfer, Exam]:
     """A method that has learned, and what to ask it; intersection's two sides are glasses and moustaches."""
     two = method == "intersection"
-    settings = SETTINGS[method](size=SIZE, steps=max(1, steps), **change)
+    settings = changed(SETTINGS[method](size=SIZE, steps=max(1, steps)), **change)
     content, plain = exact.sides(PICTURES, SIZE, seed=seed, two=two)
     asked = exact.exam(PAIRS, SIZE, seed=1000 + seed, two=two)
     if few:
@@ -145,6 +147,12 @@ def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = Fa
     else:
         net = build(settings).eval()
     return net, asked
+
+
+def changed(settings: Fit, **change: Any) -> Fit:
+    """Settings with some others, those of networks too, by their names alone."""
+    inner = {name: change.pop(name) for name in list(change) if hasattr(settings.networks, name)}
+    return dataclasses.replace(settings, networks=dataclasses.replace(settings.networks, **inner), **change)
 
 
 def grey(pictures: Tensor) -> Tensor:

@@ -428,7 +428,7 @@ def transfer_mask(preset: str) -> transfer.Mask:
     }
     confusion = {"womens-hair": 1.0, "mens-hair": 1.0, "handles": 0.1}
     published = transfer.Weights(small=0, cycle_separate=0.001)
-    paper = transfer.Mask(**_PAPER, steps=150_000, confusion=0.005, weights=published)
+    paper = transfer.Mask(**_PAPER, networks=_published("batch"), steps=150_000, confusion=0.005, weights=published)
     presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
     for name, given in weights.items():
         part = min(1.0, given.pasted / 5)  # what is not published is as large beside the other weights as in fast
@@ -456,7 +456,7 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
     presets = {
         "fast": transfer.Disentangle(),
         "tiny": transfer.Disentangle(**_TINY),
-        "paper": transfer.Disentangle(**_PAPER, norm="instance", steps=1_250_000, confusion=0.001),
+        "paper": transfer.Disentangle(**_PAPER, networks=_published("instance"), steps=1_250_000, confusion=0.001),
     }
     return choose(presets, preset)
 
@@ -476,7 +476,7 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
         "tiny": transfer.Intersection(**_TINY),
         "paper": transfer.Intersection(
             **_PAPER,
-            norm="instance",
+            networks=_published("instance"),
             spectral=True,
             steps=1_250_000,
             confusion=0.001,
@@ -487,14 +487,15 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
     return choose(presets, preset)
 
 
-_TINY: dict[str, Any] = {"size": 32, "width": 4, "code": 32, "separate": 4, "steps": 4, "batch": 2}
+_TINY: dict[str, Any] = {
+    "size": 32,
+    "networks": transfer.Networks(width=4, code=32, separate=4),
+    "steps": 4,
+    "batch": 2,
+}
 _PAPER: dict[str, Any] = {
     "size": 128,
-    "fold": 1,
     "coarse": 0.0,
-    "width": 32,
-    "code": 512,
-    "separate": 25,
     "batch": 32,
     "lr": 2e-4,
     "cool": 0.0,
@@ -503,12 +504,16 @@ _PAPER: dict[str, Any] = {
     "carried": 0.0,
     "average": 0.0,
     "one_sided": True,
-    "last_norm": True,
     "shift": 0.0,
     "light": 0.0,
     "apart": 0.0,
     "patience": 0,
 }
+
+
+def _published(norm: transfer.Norm) -> transfer.Networks:
+    """Encoders and decoders as published: whole pixels, codes of 512 channels."""
+    return transfer.Networks(fold=1, width=32, code=512, separate=25, norm=norm)
 
 
 def transfer_give(preset: str) -> transfer.Give:

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 from gestalt.ops.chance import seeded
 from gestalt.tasks.transfer import codes, config
 from gestalt.tasks.transfer.codes import Painted, Seen, Transfer, confused, there_and_back, told
-from gestalt.tasks.transfer.config import SIZES, Disentangle, Mask, Weights
+from gestalt.tasks.transfer.config import SIZES, Disentangle, Mask, Networks, Weights
 from gestalt.tasks.transfer.model import fresh
 from tasks.transfer.methods import PAPER, TINY, pictures, small
+from transfer_trials import changed
 
 NAMES = list(TINY)
 
@@ -127,7 +128,7 @@ def test_other_sizes_are_refused(size):
 def test_a_code_that_leaves_nothing_in_common_is_refused():
     for kind, times in ((Disentangle, 1), (config.Intersection, 2)):
         with pytest.raises(ValueError, match=f"--code 32 leaves nothing .* beside {times} times --separate 32"):
-            kind(code=32, separate=32)
+            kind(networks=Networks(code=32, separate=32))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -227,7 +228,7 @@ def squared(one: Tensor, other: Tensor) -> Tensor:
 
 def stirred(name: str, **changes: Any) -> Any:
     """A method with moments and scales of its own, in float64, ready to use."""
-    model: Any = fresh(dataclasses.replace(TINY[name], **changes), 1).double()
+    model: Any = fresh(changed(TINY[name], **changes), 1).double()
     chance = seeded(9)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -342,7 +343,7 @@ def test_published_presets_have_the_published_critic_and_read_pictures_where_the
     for name in NAMES:
         assert PAPER[name].one_sided
         assert PAPER[name].apart == 0
-        assert PAPER[name].norm == ("batch" if name == "mask" else "instance")
+        assert PAPER[name].networks.norm == ("batch" if name == "mask" else "instance")
         assert not TINY[name].one_sided
 
 

@@ -17,12 +17,13 @@ from gestalt.tasks.transfer.config import Fit
 from gestalt.tasks.transfer.model import SETTINGS, fresh
 from gestalt.tasks.transfer.pictures import as_images, batch, displaced
 from tasks.transfer.methods import CPU, TINY, Noted, drawn_sides, same
+from transfer_trials import changed
 
 NAMES = list(TINY)
 
 
 def fitted(name: str, run: Noted | None = None, seed: int = 2, **changes: Any) -> Transfer:
-    settings = dataclasses.replace(TINY[name], **changes)
+    settings = changed(TINY[name], **changes)
     return fit(fresh(settings, seed), *drawn_sides(), settings, seed=seed, device=CPU, run=run or Noted())
 
 
@@ -147,7 +148,7 @@ def learned(settings: Fit, seed: int) -> Transfer:
     ids=str,
 )
 def test_the_loop_is_what_it_says_step_by_step(name, changes, monkeypatch):
-    settings = dataclasses.replace(TINY[name], steps=8, ramp=0.5, cool=0.5, confusion=3.0, **changes)
+    settings = changed(TINY[name], steps=8, ramp=0.5, cool=0.5, confusion=3.0, **changes)
     expected = learned(settings, seed=2).state_dict()
     monkeypatch.setattr(codes, "batch", lambda *given, **named: batch(*given, **named).double())
     monkeypatch.setattr(codes, "LOOK_EVERY", 100)

@@ -1,6 +1,5 @@
 """Small pictures first: what is learned when, and that a method that has grown does what it did."""
 
-import dataclasses
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,16 +14,17 @@ from gestalt.ops.chance import seeded
 from gestalt.run.checkpoint import LoopState
 from gestalt.tasks.transfer import codes, config, grow
 from gestalt.tasks.transfer.codes import Transfer, fit
-from gestalt.tasks.transfer.config import Fit, Mask
+from gestalt.tasks.transfer.config import Fit, Mask, Networks
 from gestalt.tasks.transfer.model import fresh
 from gestalt.tasks.transfer.pictures import Side
 from tasks.transfer.methods import CPU, TINY, Noted, drawn_sides, pictures, same
+from transfer_trials import changed
 
 NAMES = list(TINY)
 
 
 def settings_of(name: str, size: int, fold: int, **changes: int | float) -> Fit:
-    return dataclasses.replace(TINY[name], size=size, fold=fold, **changes)
+    return changed(TINY[name], size=size, fold=fold, **changes)
 
 
 # -- what is learned when ----------------------------------------------------------------------------------
@@ -35,13 +35,13 @@ def settings_of(name: str, size: int, fold: int, **changes: int | float) -> Fit:
     [(16, 4, 1), (24, 4, 1), (32, 4, 2), (48, 4, 2), (64, 4, 4), (64, 8, 4), (128, 4, 4), (256, 16, 16), (64, 1, 1)],
 )
 def test_blocks_leave_sixteen_places(size, fold, block):
-    assert Mask(size=size, fold=fold).block == block
+    assert Mask(size=size, networks=Networks(fold=fold)).block == block
 
 
 def test_every_size_has_its_part_of_the_steps():
-    settings = Mask(size=64, fold=4, steps=101, coarse=0.5, ramp=0.3, cool=0.6, patience=7)
+    settings = Mask(size=64, networks=Networks(fold=4), steps=101, coarse=0.5, ramp=0.3, cool=0.6, patience=7)
     parts = list(grow.parts(settings))
-    assert [(p.size, p.fold, p.steps) for p in parts] == [(16, 1, 25), (32, 2, 25), (64, 4, 51)]
+    assert [(p.size, p.networks.fold, p.steps) for p in parts] == [(16, 1, 25), (32, 2, 25), (64, 4, 51)]
     assert [p.ramp for p in parts] == [0.3, 0, 0]
     assert [p.cool for p in parts] == [0, 0, 0.6]
     assert [p.patience for p in parts] == [0, 0, 7]
@@ -49,20 +49,23 @@ def test_every_size_has_its_part_of_the_steps():
 
 @pytest.mark.parametrize("changes", [{"fold": 1}, {"coarse": 0.0}, {"steps": 1}], ids=str)
 def test_only_whole_pictures_may_be_learned(changes):
-    settings = dataclasses.replace(Mask(size=64), **changes)
-    assert list(grow.parts(settings)) == [dataclasses.replace(settings, fold=settings.block)]
+    settings = changed(Mask(size=64), **changes)
+    assert list(grow.parts(settings)) == [changed(settings, fold=settings.block)]
 
 
 @pytest.mark.parametrize("fold", [-2, 0, 3, 6])
 def test_blocks_are_powers_of_two(fold):
     with pytest.raises(ValueError, match=f"^--fold must be a power of two, as 1, 2 or 4, got {fold}$"):
-        Mask(fold=fold)
+        Networks(fold=fold)
 
 
 def test_spectral_norms_do_not_grow():
     with pytest.raises(ValueError, match=r"^--spectral goes with one size, not with --fold 4 and .* give --coarse 0$"):
         config.Intersection(spectral=True)
-    one_size = (config.Intersection(spectral=True, coarse=0.0), config.Intersection(spectral=True, fold=1))
+    one_size = (
+        config.Intersection(spectral=True, coarse=0.0),
+        config.Intersection(spectral=True, networks=Networks(fold=1)),
+    )
     assert all(settings.spectral for settings in one_size)
 
 

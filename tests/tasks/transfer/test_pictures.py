@@ -12,11 +12,11 @@ from torch.nn import functional as F
 from gestalt.media import image
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
-from gestalt.tasks.transfer.config import Mask
+from gestalt.tasks.transfer.config import Mask, Networks
 from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, displaced, read, squared, unsquared
 from tasks.transfer.methods import pictures
 
-STILL = Mask(size=32, width=4, code=32, separate=4, batch=4, shift=0.0, light=0.0)
+STILL = Mask(size=32, networks=Networks(width=4, code=32, separate=4), batch=4, shift=0.0, light=0.0)
 SHAPES = [(1, 500), (500, 1), (1, 1), (31, 47), (47, 31), (64, 63), (33, 33), (20, 90), (200, 120)]
 
 

@@ -14,6 +14,7 @@ from gestalt.run.folder import Run
 from gestalt.run.record import Plan
 from gestalt.tasks.transfer import edits, exact, model, report
 from gestalt.tasks.transfer.attribute import accuracy, fit_attribute
+from gestalt.tasks.transfer.config import Networks
 from gestalt.tasks.transfer.config import Test as Asked
 from gestalt.tasks.transfer.exact import Exam
 from gestalt.tasks.transfer.model import Model
@@ -40,7 +41,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
         kind = type(settings)
 
         def build(size: int, steps: int, kind: type = kind) -> object:
-            return kind(size=size, steps=steps, width=4, code=32, separate=4, batch=2)
+            return kind(size=size, steps=steps, networks=Networks(width=4, code=32, separate=4), batch=2)
 
         monkeypatch.setitem(report.SETTINGS, name, build)  # pyright: ignore
 

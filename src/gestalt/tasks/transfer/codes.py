@@ -176,23 +176,23 @@ class Transfer(nn.Module, ABC):
 
     def __init__(self, settings: Fit, *, spectral: bool = False, most: int) -> None:
         super().__init__()
-        shared = settings.code - settings.contents * settings.separate
+        networks = settings.networks
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
-        self.contents, self.channels = settings.contents, settings.separate
-        self.layout = torch.channels_last if settings.norm == "batch" else torch.contiguous_format
+        self.contents, self.channels = settings.contents, networks.separate
+        self.layout = torch.channels_last if networks.norm == "batch" else torch.contiguous_format
         how: dict[str, Any] = {
             "fold": settings.block,
-            "norm": settings.norm,
-            "last_norm": settings.last_norm,
+            "norm": networks.norm,
+            "last_norm": networks.last_norm,
             "spectral": spectral,
         }
-        counts, last = widths(settings), settings.code - settings.separate
-        self.common = Encoder([*(min(n, last) for n in counts[:-1]), shared], **how)
+        counts, last = widths(settings), networks.code - networks.separate
+        self.common = Encoder([*(min(n, last) for n in counts[:-1]), settings.shared], **how)
         self.separate = nn.ModuleList(
-            Encoder([*(min(n, most) for n in counts[:-1]), settings.separate], **how) for _ in range(settings.contents)
+            Encoder([*(min(n, most) for n in counts[:-1]), networks.separate], **how) for _ in range(settings.contents)
         )
         self.critic = nn.Sequential(
-            nn.Flatten(), nn.Linear(shared * self.rest**2, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 1)
+            nn.Flatten(), nn.Linear(settings.shared * self.rest**2, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, 1)
         )
 
     def code(self, common: Tensor, *contents: Tensor | None) -> Tensor:
@@ -251,8 +251,8 @@ class Whole(Transfer):
 
     def __init__(self, settings: config.Whole, *, spectral: bool = False, most: int) -> None:
         super().__init__(settings, spectral=spectral, most=most)
-        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "spectral": spectral}
-        self.decoder = Decoder(settings.code, widths(settings)[-2::-1], 3, **how)
+        how: dict[str, Any] = {"fold": settings.block, "norm": settings.networks.norm, "spectral": spectral}
+        self.decoder = Decoder(settings.networks.code, widths(settings)[-2::-1], 3, **how)
         self.difference = F.mse_loss if settings.reconstruction == "squared" else F.l1_loss
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
@@ -268,7 +268,8 @@ class Whole(Transfer):
 def widths(settings: Fit) -> list[int]:
     """Channels after every convolution of an encoder, the whole code's being the last."""
     count = levels(settings.size // settings.block)
-    return [*(min(settings.width << n, settings.code) for n in range(count - 1)), settings.code]
+    first, last = settings.networks.width, settings.networks.code
+    return [*(min(first << n, last) for n in range(count - 1)), last]
 
 
 def confused(model: Transfer, common_x: Tensor, common_y: Tensor, *, one_sided: bool) -> Tensor:

@@ -15,19 +15,12 @@ FEWEST = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Settings that the three methods share."""
-
-    size: int = 64
-    """Side of the square pictures that are learned from, in pixels: 16, 24, 32, 48, 64, 96, 128, 192 or 256."""
+class Networks:
+    """Settings of encoders and decoders."""
 
     fold: int = 4
     """Pixels along the side of the blocks that networks read and paint as one place, a power of two; fewer where
     pictures would have less than 16 places a side. 1 as published."""
-
-    coarse: float = 0.5
-    """Part of the steps, at the beginning, in which smaller pictures are learned from: those with blocks of 1, 2, 4,
-    ... pixels that have as many places, each size as long."""
 
     width: int = 32
     """Channels of the first layer; each further one has twice as many, up to those of the code."""
@@ -37,6 +30,39 @@ class Fit:
 
     separate: int = 8
     """Channels of the code of each content, out of the whole."""
+
+    norm: Norm = "batch"
+    """Whether features are normalised over a batch, or over every picture by itself, as published for disentangle and
+    intersection: how bright a feature is, and so a colour, is then hard to tell."""
+
+    last_norm: bool = True
+    """Whether the codes are normalised too, as published. Where every code is normalised by itself, one of zeros is
+    then no ordinary point."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        at_least(self, 1, "width", "separate")
+        if self.fold < 1 or self.fold & (self.fold - 1):
+            raise ValueError(f"--fold must be a power of two, as 1, 2 or 4, got {self.fold}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Settings that the three methods share."""
+
+    size: int = 64
+    """Side of the square pictures that are learned from, in pixels: 16, 24, 32, 48, 64, 96, 128, 192 or 256."""
+
+    networks: Networks = field(default_factory=Networks)
+    """How encoders and decoders are built."""
+
+    coarse: float = 0.5
+    """Part of the steps, at the beginning, in which smaller pictures are learned from: those with blocks of 1, 2, 4,
+    ... pixels that have as many places, each size as long."""
 
     steps: int = 6000
     """Optimiser steps."""
@@ -69,14 +95,6 @@ class Fit:
     average: float = 0.998
     """How much of the running average of the weights, which is what is kept, stays in each step; 0 for none."""
 
-    norm: Norm = "batch"
-    """Whether features are normalised over a batch, or over every picture by itself, as published for disentangle and
-    intersection: how bright a feature is, and so a colour, is then hard to tell."""
-
-    last_norm: bool = True
-    """Whether the codes are normalised too, as published. Where every code is normalised by itself, one of zeros is
-    then no ordinary point."""
-
     shift: float = 0.03
     """How far pictures are moved at random while learning, as a part of their side, in whole pixels: at .03 those of 16
     are not."""
@@ -104,24 +122,30 @@ class Fit:
         Raises:
             ValueError: one sentence naming the setting.
         """
+        if isinstance(self.networks, dict):  # as it comes from a file
+            object.__setattr__(self, "networks", Networks(**self.networks))
         levels(self.size)
-        at_least(self, 1, "width", "separate", "steps")
+        at_least(self, 1, "steps")
         at_least(self, 2, "batch")
         at_least(self, 0, "confusion", "returned", "carried", "patience", "light")
         below_one(self, "average", "ramp", "cool", "coarse", "shift", "apart")
-        if self.fold < 1 or self.fold & (self.fold - 1):
-            raise ValueError(f"--fold must be a power of two, as 1, 2 or 4, got {self.fold}")
         inside(self, "lr", "aside")
-        if self.code - self.contents * self.separate < 1:
+        if self.shared < 1:
+            code, separate = self.networks.code, self.networks.separate
             raise ValueError(
-                f"--code {self.code} leaves nothing to the common code beside {self.contents} times --separate "
-                f"{self.separate}: raise it"
+                f"--code {code} leaves nothing to the common code beside {self.contents} times --separate {separate}: "
+                "raise it"
             )
 
     @property
     def block(self) -> int:
         """Pixels along the side of a block, as far as there is place for them."""
-        return min(self.fold, 1 << (self.size // FEWEST).bit_length() - 1)
+        return min(self.networks.fold, 1 << (self.size // FEWEST).bit_length() - 1)
+
+    @property
+    def shared(self) -> int:
+        """Channels of the common code."""
+        return self.networks.code - self.contents * self.networks.separate
 
     @property
     def contents(self) -> int:
@@ -167,7 +191,8 @@ class Intersection(Whole):
         super().__post_init__()
         if self.spectral and self.block > 1 and self.coarse:
             raise ValueError(
-                f"--spectral goes with one size, not with --fold {self.fold} and small pictures first: give --coarse 0"
+                f"--spectral goes with one size, not with --fold {self.networks.fold} and small pictures first: "
+                "give --coarse 0"
             )
 
     @property

@@ -23,7 +23,7 @@ class Disentangle(Whole):
     """See the module."""
 
     def __init__(self, settings: config.Disentangle) -> None:
-        super().__init__(settings, most=4 * settings.width)
+        super().__init__(settings, most=4 * settings.networks.width)
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""

@@ -80,7 +80,7 @@ def parts(settings: Settings) -> Iterator[Settings]:
         yield dataclasses.replace(
             settings,
             size=settings.size >> n,
-            fold=settings.block >> n,
+            networks=dataclasses.replace(settings.networks, fold=settings.block >> n),
             steps=each if n else settings.steps - smaller * each,
             ramp=settings.ramp if n == smaller else 0.0,
             cool=0.0 if n else settings.cool,

@@ -27,7 +27,7 @@ class Intersection(Whole):
     """See the module."""
 
     def __init__(self, settings: config.Intersection) -> None:
-        super().__init__(settings, spectral=settings.spectral, most=settings.code)
+        super().__init__(settings, spectral=settings.spectral, most=settings.networks.code)
         self.zero = settings.zero
 
     def terms(self, seen: Seen) -> Terms:

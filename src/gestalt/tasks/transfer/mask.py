@@ -40,11 +40,11 @@ class Mask(Transfer):
     """See the module."""
 
     def __init__(self, settings: config.Mask) -> None:
-        super().__init__(settings, most=4 * settings.width)
-        counts, shared = widths(settings)[-2::-1], settings.code - settings.separate
-        how: dict[str, Any] = {"fold": settings.block, "norm": settings.norm, "slope": 0.2}
-        self.plain = Decoder(shared, counts, 3, **how)
-        self.content = Decoder(settings.code, counts, 4, **how)
+        networks, counts = settings.networks, widths(settings)[-2::-1]
+        super().__init__(settings, most=4 * networks.width)
+        how: dict[str, Any] = {"fold": settings.block, "norm": networks.norm, "slope": 0.2}
+        self.plain = Decoder(settings.shared, counts, 3, **how)
+        self.content = Decoder(networks.code, counts, 4, **how)
         self.weights = settings.weights
 
     def render(self, common: Tensor, *contents: Tensor | None, base: Tensor | None = None) -> Rendered:
