@@ -22,33 +22,10 @@ NEW_FLAGS = [
     *("--coarser", "--vote", "--search"),
 ]
 SIDES_FLAGS = [
-    *(
-        "--size",
-        "--fold",
-        "--coarse",
-        "--width",
-        "--code",
-        "--separate",
-        "--steps",
-        "--batch",
-        "--lr",
-        "--cool",
-        "--confusion",
-    ),
-    *(
-        "--one-sided",
-        "--ramp",
-        "--returned",
-        "--carried",
-        "--average",
-        "--norm",
-        "--no-last-norm",
-        "--shift",
-        "--light",
-        "--apart",
-    ),
-    *("--patience", "--aside", "--rule"),
+    *("--size", "--coarse", "--steps", "--batch", "--lr", "--cool", "--confusion", "--one-sided", "--ramp"),
+    *("--returned", "--carried", "--average", "--shift", "--light", "--apart", "--patience", "--aside", "--rule"),
 ]
+NETWORKS_FLAGS = ["--fold", "--width", "--code", "--separate", "--norm", "--no-last-norm"]
 LEARNING_FLAGS = [
     *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
     *("--clip", "--average"),
@@ -137,18 +114,13 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
     ],
     "transfer fit": [
-        *("--help", *SIDES_FLAGS),
+        *("--help", *SIDES_FLAGS, *NETWORKS_FLAGS),
         *("--pasted", "--plain", "--again", "--nothing", "--small", "--cycle-common", "--cycle-separate"),
         *RUN_FLAGS,
     ],
-    "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *RUN_FLAGS],
+    "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *NETWORKS_FLAGS, *RUN_FLAGS],
     "transfer fit --method=intersection": [
-        "--help",
-        *SIDES_FLAGS,
-        "--reconstruction",
-        "--zero",
-        "--spectral",
-        *RUN_FLAGS,
+        *("--help", *SIDES_FLAGS, "--reconstruction", "--zero", "--spectral", *NETWORKS_FLAGS, *RUN_FLAGS),
     ],
     "transfer add": ["--help", "--side", *RUN_FLAGS],
     "transfer swap": ["--help", "--side", *RUN_FLAGS],
