@@ -27,7 +27,7 @@ class Published:
     """
 
     def __init__(self, net: Transfer, settings: Fit) -> None:
-        self.net, self.confusion = copy.deepcopy(net).train(), settings.confusion
+        self.net, self.confusion = copy.deepcopy(net).train(), settings.hiding.confusion
         self.critic = list(self.net.critic.parameters())
         self.networks = [weight for name, weight in self.net.named_parameters() if not name.startswith("critic.")]
         self.painter, self.judge = (

@@ -150,9 +150,12 @@ def fitted(method: str, change: Change, *, seed: int, steps: int, few: bool = Fa
 
 
 def changed(settings: Fit, **change: Any) -> Fit:
-    """Settings with some others, those of networks too, by their names alone."""
-    inner = {name: change.pop(name) for name in list(change) if hasattr(settings.networks, name)}
-    return dataclasses.replace(settings, networks=dataclasses.replace(settings.networks, **inner), **change)
+    """Settings with some others, those of groups too, by their names alone."""
+    for name in ("networks", "hiding"):
+        group = getattr(settings, name)
+        inner = {key: change.pop(key) for key in list(change) if hasattr(group, key)}
+        change[name] = dataclasses.replace(group, **inner)
+    return dataclasses.replace(settings, **change)
 
 
 def grey(pictures: Tensor) -> Tensor:

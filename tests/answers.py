@@ -99,6 +99,7 @@ def assert_refused(argv: Sequence[str | Path], *words: str) -> None:
 
 def assert_one_line(err: str, *words: str) -> None:
     assert err.startswith("gestalt: ")
+    assert "Error parsing" not in err
     assert err.endswith("\n")
     assert err.count("\n") == 1
     assert err.rstrip("\n").isprintable()

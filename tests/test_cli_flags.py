@@ -22,10 +22,13 @@ NEW_FLAGS = [
     *("--coarser", "--vote", "--search"),
 ]
 SIDES_FLAGS = [
-    *("--size", "--coarse", "--steps", "--batch", "--lr", "--cool", "--confusion", "--one-sided", "--ramp"),
-    *("--returned", "--carried", "--average", "--shift", "--light", "--apart", "--patience", "--aside", "--rule"),
+    *("--size", "--coarse", "--steps", "--batch", "--lr", "--cool", "--returned", "--carried"),
+    *("--average", "--shift", "--light", "--apart", "--patience", "--aside", "--rule"),
 ]
-NETWORKS_FLAGS = ["--fold", "--width", "--code", "--separate", "--norm", "--no-last-norm"]
+NETWORKS_FLAGS = [
+    *("--fold", "--width", "--code", "--separate", "--norm", "--no-last-norm"),
+    *("--confusion", "--one-sided", "--ramp"),
+]
 LEARNING_FLAGS = [
     *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
     *("--clip", "--average"),

@@ -155,9 +155,7 @@ def _prepare(name: str, maker: Maker, rest: list[str]) -> int:
     options = Options(engine=next(iter(maker.recipes)))
     engine = _asked(rest, "--engine", options.engine)
     recipe = _recipe(maker, engine, _asked(rest, "--preset", options.preset))
-    _check_flags(
-        maker, engine, {field.name for kind in (inputs, recipe, Options) for field in dataclasses.fields(kind)}, rest
-    )
+    _check_flags(maker, engine, _names(inputs) | _names(recipe) | _names(Options), rest)
     parts = [
         ("inputs", tyro.conf.OmitArgPrefixes[inputs], dataclasses.MISSING),
         ("engine", tyro.conf.OmitArgPrefixes[type(recipe)], recipe),
@@ -229,7 +227,7 @@ def _parse(name: str, kind: Any, rest: list[str]) -> Any:
     except SystemExit as stop:
         if not stop.code:
             raise _Answered(DONE) from None
-        sentence = re.sub(r"^Error parsing (engine|run): ", "", _sentence(complaint.getvalue()))
+        sentence = re.sub(r"^Error parsing (engine|run)(\.\w+)*: ", "", _sentence(complaint.getvalue()))
         raise ValueError(f"{sentence}; see gestalt {name} --help") from None
 
 
@@ -281,6 +279,15 @@ def _recipe(maker: Maker, engine: str, preset: str) -> Any:
     return getattr(importlib.import_module(module), function)(preset)
 
 
+def _names(settings: Any) -> set[str]:
+    """Of settings, or of a kind of them, and of the groups in them."""
+    names = set()
+    for field in dataclasses.fields(settings):
+        group = getattr(settings, field.name, None)
+        names |= _names(group) if dataclasses.is_dataclass(group) else {field.name}
+    return names
+
+
 def _check_flags(maker: Maker, engine: str, known: set[str], rest: list[str]) -> None:
     """Say of a flag that is none here, but is one with another engine, with which.
 
@@ -292,7 +299,7 @@ def _check_flags(maker: Maker, engine: str, known: set[str], rest: list[str]) ->
         name = flag.removeprefix("--").replace("-", "_")
         if not flag.startswith("--") or known & {name, name.removeprefix("no_")}:
             continue
-        others = [other for other in maker.recipes if hasattr(_recipe(maker, other, "fast"), name)]
+        others = [other for other in maker.recipes if name in _names(_recipe(maker, other, "fast"))]
         if others:
             raise ValueError(f"{flag} is for --engine {' and '.join(others)}, and this is --engine {engine}")
 

@@ -114,6 +114,7 @@ def learned(settings: Fit, seed: int) -> Transfer:
                 second.mul_(0.999).addcmul_(g, g, value=0.001)
                 w -= lr * first / (1 - 0.5 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
 
+    hiding = settings.hiding
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
@@ -126,8 +127,8 @@ def learned(settings: Fit, seed: int) -> Transfer:
             seen = Seen(x, y, common_x, common_y, (s, t), (of_y, of_x))
         loss = sum(weight * value for weight, value in model.terms(seen).values())
         loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, displace).values())
-        hidden = settings.confusion * min(1.0, (step + 1) / (settings.ramp * settings.steps))
-        step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=settings.one_sided), step)
+        hidden = hiding.confusion * min(1.0, (step + 1) / (hiding.ramp * settings.steps))
+        step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=hiding.one_sided), step)
         step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)
         keep = min(settings.average, (step + 1) / (step + 10))
         for key, value in model.state_dict().items():

@@ -14,7 +14,7 @@ from gestalt.ops.chance import seeded
 from gestalt.run.checkpoint import LoopState
 from gestalt.tasks.transfer import codes, config, grow
 from gestalt.tasks.transfer.codes import Transfer, fit
-from gestalt.tasks.transfer.config import Fit, Mask, Networks
+from gestalt.tasks.transfer.config import Fit, Hiding, Mask, Networks
 from gestalt.tasks.transfer.model import fresh
 from gestalt.tasks.transfer.pictures import Side
 from tasks.transfer.methods import CPU, TINY, Noted, drawn_sides, pictures, same
@@ -39,10 +39,12 @@ def test_blocks_leave_sixteen_places(size, fold, block):
 
 
 def test_every_size_has_its_part_of_the_steps():
-    settings = Mask(size=64, networks=Networks(fold=4), steps=101, coarse=0.5, ramp=0.3, cool=0.6, patience=7)
+    settings = Mask(
+        size=64, networks=Networks(fold=4), steps=101, coarse=0.5, hiding=Hiding(ramp=0.3), cool=0.6, patience=7
+    )
     parts = list(grow.parts(settings))
     assert [(p.size, p.networks.fold, p.steps) for p in parts] == [(16, 1, 25), (32, 2, 25), (64, 4, 51)]
-    assert [p.ramp for p in parts] == [0.3, 0, 0]
+    assert [p.hiding.ramp for p in parts] == [0.3, 0, 0]
     assert [p.cool for p in parts] == [0, 0, 0.6]
     assert [p.patience for p in parts] == [0, 0, 7]
 

@@ -312,6 +312,7 @@ def fit(
     Raises:
         ValueError: it diverged.
     """
+    hiding = settings.hiding
     model = model.to(device).to(memory_format=model.layout).train()
     average = copy.deepcopy(model).requires_grad_(False)
     kept = copy.deepcopy(average)
@@ -334,9 +335,9 @@ def fit(
         displace = partial(displaced, far=settings.apart, chance=seeded(seed, begun + step, 3))
         seen = model.seen(x, y, displace)
         terms = model.terms(seen) | there_and_back(model, seen, settings, displace)
-        weight = settings.confusion * min(1.0, (step + 1) / max(1.0, settings.ramp * settings.steps))
+        weight = hiding.confusion * min(1.0, (step + 1) / max(1.0, hiding.ramp * settings.steps))
         if weight:
-            terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y, one_sided=settings.one_sided))
+            terms["confusion"] = (weight, confused(model, seen.common_x, seen.common_y, one_sided=hiding.one_sided))
         loss = total(terms)
         painter.zero_grad(set_to_none=True)
         loss.backward()
@@ -398,7 +399,7 @@ def there_and_back(model: Transfer, seen: Seen, settings: Fit, displace: Displac
     """What becomes of a content on its way to another picture and back, in both directions where there are two kinds.
 
     With t the picture y that was given the content of x: y is t without it (returned), and x has the content that is
-    read from t (carried), which is moved before that.
+    read from t (carried), which is moved before that. Differences are absolute with all methods.
 
     Args:
         model: that learns.

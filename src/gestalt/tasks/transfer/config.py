@@ -51,6 +51,30 @@ class Networks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hiding:
+    """Settings of hiding from the critic which side a common code comes from."""
+
+    confusion: float = 0.2
+    """Weight of hiding it."""
+
+    one_sided: bool = False
+    """Whether the critic is to take all common codes for those of pictures without content, as published, rather than
+    not to know."""
+
+    ramp: float = 0.1
+    """Part of the steps at the smallest size, at the beginning, over which that weight grows to its value."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: one sentence naming the setting.
+        """
+        at_least(self, 0, "confusion")
+        below_one(self, "ramp")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Settings that the three methods share."""
 
@@ -76,15 +100,8 @@ class Fit:
     cool: float = 0.7
     """Part of the steps at full size, at the end, over which the step size falls to 0."""
 
-    confusion: float = 0.2
-    """Weight of hiding from the critic which side a common code comes from."""
-
-    one_sided: bool = False
-    """Whether the critic is to take all common codes for those of pictures without content, as published, rather than
-    not to know."""
-
-    ramp: float = 0.1
-    """Part of the steps at the smallest size, at the beginning, over which that weight grows to its value."""
+    hiding: Hiding = field(default_factory=Hiding)
+    """How the side is hidden."""
 
     returned: float = 0.3
     """Weight of a picture that was given content, and from which it is removed, being what it was."""
@@ -122,13 +139,14 @@ class Fit:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        if isinstance(self.networks, dict):  # as it comes from a file
-            object.__setattr__(self, "networks", Networks(**self.networks))
+        for name, kind in (("networks", Networks), ("hiding", Hiding)):
+            if isinstance(given := getattr(self, name), dict):  # as it comes from a file
+                object.__setattr__(self, name, kind(**given))
         levels(self.size)
         at_least(self, 1, "steps")
         at_least(self, 2, "batch")
-        at_least(self, 0, "confusion", "returned", "carried", "patience", "light")
-        below_one(self, "average", "ramp", "cool", "coarse", "shift", "apart")
+        at_least(self, 0, "returned", "carried", "patience", "light")
+        below_one(self, "average", "cool", "coarse", "shift", "apart")
         inside(self, "lr", "aside")
         if self.shared < 1:
             code, separate = self.networks.code, self.networks.separate
@@ -159,7 +177,8 @@ class Whole(Fit):
 
     reconstruction: Literal["absolute", "squared"] = "squared"
     """How the difference of a rebuilt picture is measured. What may be here or there, as a thin frame, is best painted
-    faintly in both places by squared differences, and not at all by absolute ones."""
+    faintly in both places by squared differences, and not at all by absolute ones. As published, disentangle squares
+    them and intersection does not."""
 
 
 @dataclass(frozen=True, kw_only=True)

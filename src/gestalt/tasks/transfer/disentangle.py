@@ -4,8 +4,7 @@ With x a picture with content, y one without, E common, S separate, D the decode
 
     L = (D(E(x), S(x)) - x)^2 + (D(E(y), 0) - y)^2 + lambda (BCE(d(E(x)), 0) + BCE(d(E(y)), 0)).
 
-Differences are squared, as in the code that the published results come from; the paper writes them absolute
-(`reconstruction`).
+Differences are squared, as in the released code; the authors' slides write them absolute (`reconstruction`).
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.

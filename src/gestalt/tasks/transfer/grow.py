@@ -82,7 +82,7 @@ def parts(settings: Settings) -> Iterator[Settings]:
             size=settings.size >> n,
             networks=dataclasses.replace(settings.networks, fold=settings.block >> n),
             steps=each if n else settings.steps - smaller * each,
-            ramp=settings.ramp if n == smaller else 0.0,
+            hiding=dataclasses.replace(settings.hiding, ramp=settings.hiding.ramp if n == smaller else 0.0),
             cool=0.0 if n else settings.cool,
             patience=0 if n else settings.patience,
         )
