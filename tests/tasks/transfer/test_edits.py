@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gestalt.tasks.transfer import edits
-from gestalt.tasks.transfer.edits import CONTENT, COVERED, FAINT, PLAIN
+from gestalt.tasks.transfer.edits import CONTENT, COVERED, FAINT, PLAIN, SOLID
 from tasks.transfer.methods import TINY, pictures, small
 
 NAMES = list(TINY)
@@ -116,7 +116,7 @@ def test_where_a_mask_is_faint_the_target_stays_to_the_bit(x, guide):
     model = sharp()
     painted = model.paint(model.common(x), model.separate[0](guide))
     done = edits.add(model, x, guide)
-    faint, full = painted.mask <= FAINT, painted.mask >= 1 - FAINT
+    faint, full = painted.mask <= FAINT, painted.mask >= SOLID
     assert 0.05 < faint.double().mean() < 0.95
     assert full.any()
     untouched = faint.expand_as(x)
@@ -125,7 +125,7 @@ def test_where_a_mask_is_faint_the_target_stays_to_the_bit(x, guide):
     (pasted,) = done.pasted
     assert torch.equal(pasted.mask == 0, faint)
     assert torch.equal(pasted.on(x), done.image)
-    m = ((painted.mask - FAINT) / (1 - 2 * FAINT)).clamp(0, 1)
+    m = ((painted.mask - FAINT) / (SOLID - FAINT)).clamp(0, 1)
     torch.testing.assert_close(done.image, m * painted.picture + (1 - m) * x)
 
 

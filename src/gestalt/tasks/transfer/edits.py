@@ -9,8 +9,9 @@ from torch import Tensor
 from gestalt.tasks.transfer.codes import Painted, Rendered, Transfer
 from gestalt.tasks.transfer.mask import Mask
 
-FAINT = 0.05
-"""Where a mask is fainter than this, nothing is pasted, so that what lies outside stays as it is, bit for bit."""
+FAINT, SOLID = 0.05, 0.85
+"""Where a mask is fainter than the first, nothing is pasted, so that what lies outside stays as it is, bit for bit; where
+it is above the second, content covers wholly. Masks are learned fainter than content is, as its place is not certain."""
 
 COVERED = 0.1
 """Where a mask is above this, content is taken away, as published."""
@@ -106,7 +107,7 @@ def _given(model: Transfer, common: Tensor, content: Tensor, *, side: int, base:
     if not isinstance(model, Mask):
         return model.render(common, *_slots(content, side))
     painted = model.paint(common, content)
-    return _pasted(painted.picture, ((painted.mask - FAINT) / (1 - 2 * FAINT)).clamp(0, 1), base)
+    return _pasted(painted.picture, ((painted.mask - FAINT) / (SOLID - FAINT)).clamp(0, 1), base)
 
 
 def _pasted(picture: Tensor, mask: Tensor, base: Tensor) -> Rendered:
