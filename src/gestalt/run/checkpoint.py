@@ -147,10 +147,11 @@ def fitting(source: Path, config: Mapping[str, Any]) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        said, writer = " ".join(str(error).split()) or type(error).__name__, config.get("gestalt")
+        by = f"an earlier state of gestalt {writer}" if writer == record.VERSION else f"gestalt {writer}"
         raise ValueError(
-            f"the weights in {source} were written by gestalt {config.get('gestalt')} and do not fit this version, "
-            f"{record.VERSION}; make that run again ({said[:200]})"
+            f"the weights in {source} were written by {by} and do not fit this version, {record.VERSION}; "
+            f"make that run again ({said[:200]})"
         ) from error
 
 
