@@ -10,8 +10,9 @@ from gestalt.tasks.transfer.codes import Painted, Rendered, Transfer
 from gestalt.tasks.transfer.mask import Mask
 
 FAINT, SOLID = 0.05, 0.85
-"""Where a mask is fainter than the first, nothing is pasted, so that what lies outside stays as it is, bit for bit; where
-it is above the second, content covers wholly. Masks are learned fainter than content is, as its place is not certain."""
+"""Where a mask is fainter than the first, nothing is pasted, so that what lies outside stays as it is, bit for bit;
+where it is above the second, content covers wholly. Masks are learned fainter than content is, whose place is never
+certain."""
 
 COVERED = 0.1
 """Where a mask is above this, content is taken away, as published."""
