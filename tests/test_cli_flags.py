@@ -25,7 +25,7 @@ SIDES_FLAGS = [
     *("--size", "--coarse", "--steps", "--batch", "--lr", "--cool", "--returned", "--carried"),
     *("--average", "--shift", "--light", "--apart", "--patience", "--aside", "--rule"),
 ]
-NETWORKS_FLAGS = [
+GROUPED_FLAGS = [
     *("--fold", "--width", "--code", "--separate", "--norm", "--no-last-norm"),
     *("--confusion", "--one-sided", "--ramp"),
 ]
@@ -117,13 +117,13 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
         *("--decay", "--warm-up", "--clips", *RUN_FLAGS),
     ],
     "transfer fit": [
-        *("--help", *SIDES_FLAGS, *NETWORKS_FLAGS),
+        *("--help", *SIDES_FLAGS, *GROUPED_FLAGS),
         *("--pasted", "--plain", "--again", "--nothing", "--small", "--cycle-common", "--cycle-separate"),
         *RUN_FLAGS,
     ],
-    "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *NETWORKS_FLAGS, *RUN_FLAGS],
+    "transfer fit --method disentangle": ["--help", *SIDES_FLAGS, "--reconstruction", *GROUPED_FLAGS, *RUN_FLAGS],
     "transfer fit --method=intersection": [
-        *("--help", *SIDES_FLAGS, "--reconstruction", "--zero", "--spectral", *NETWORKS_FLAGS, *RUN_FLAGS),
+        *("--help", *SIDES_FLAGS, "--reconstruction", "--zero", "--spectral", *GROUPED_FLAGS, *RUN_FLAGS),
     ],
     "transfer add": ["--help", "--side", *RUN_FLAGS],
     "transfer swap": ["--help", "--side", *RUN_FLAGS],

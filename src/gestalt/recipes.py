@@ -427,10 +427,8 @@ def transfer_mask(preset: str) -> transfer.Mask:
         "handles": transfer.Weights(small=0, again=0.5, nothing=0.5, cycle_separate=2.5, pasted=5, plain=7),
     }
     confusion = {"womens-hair": 1.0, "mens-hair": 1.0, "handles": 0.1}
-    published = transfer.Weights(small=0, cycle_separate=0.001)
-    paper = transfer.Mask(
-        **_PAPER, networks=_published("batch"), hiding=_one_sided(0.005), steps=150_000, weights=published
-    )
+    glasses = transfer.Weights(small=0, cycle_separate=0.001)
+    paper = transfer.Mask(**_published("batch", 0.005), steps=150_000, weights=glasses)
     presets = {"fast": transfer.Mask(), "tiny": transfer.Mask(**_TINY), "paper": paper}
     for name, given in weights.items():
         part = min(1.0, given.pasted / 5)  # what is not published is as large beside the other weights as in fast
@@ -440,10 +438,9 @@ def transfer_mask(preset: str) -> transfer.Mask:
         presets[name] = transfer.Mask(
             weights=ours, hiding=transfer.Hiding(confusion=hidden), returned=back, carried=back
         )
+        hiding = dataclasses.replace(paper.hiding, confusion=confusion.get(name, paper.hiding.confusion))
         lr = 5e-5 if name == "facial-hair" else paper.lr
-        presets[f"paper-{name}"] = dataclasses.replace(
-            paper, weights=given, hiding=_one_sided(confusion.get(name, 0.005)), lr=lr
-        )
+        presets[f"paper-{name}"] = dataclasses.replace(paper, weights=given, hiding=hiding, lr=lr)
     return choose(presets, preset)
 
 
@@ -461,9 +458,7 @@ def transfer_disentangle(preset: str) -> transfer.Disentangle:
     presets = {
         "fast": transfer.Disentangle(),
         "tiny": transfer.Disentangle(**_TINY),
-        "paper": transfer.Disentangle(
-            **_PAPER, networks=_published("instance"), hiding=_one_sided(0.001), steps=1_250_000
-        ),
+        "paper": transfer.Disentangle(**_published("instance", 0.001), steps=1_250_000),
     }
     return choose(presets, preset)
 
@@ -483,48 +478,22 @@ def transfer_intersection(preset: str) -> transfer.Intersection:
         "fast": transfer.Intersection(),
         "tiny": transfer.Intersection(**_TINY),
         "paper": transfer.Intersection(
-            **_PAPER,
-            networks=_published("instance"),
-            hiding=_one_sided(0.001),
-            spectral=True,
-            steps=1_250_000,
-            zero=1.0,
-            reconstruction="absolute",
+            **_published("instance", 0.001), spectral=True, steps=1_250_000, zero=1.0, reconstruction="absolute"
         ),
     }
     return choose(presets, preset)
 
 
-_TINY: dict[str, Any] = {
-    "size": 32,
-    "networks": transfer.Networks(width=4, code=32, separate=4),
-    "steps": 4,
-    "batch": 2,
-}
-_PAPER: dict[str, Any] = {
-    "size": 128,
-    "coarse": 0.0,
-    "batch": 32,
-    "lr": 2e-4,
-    "cool": 0.0,
-    "returned": 0.0,
-    "carried": 0.0,
-    "average": 0.0,
-    "shift": 0.0,
-    "light": 0.0,
-    "apart": 0.0,
-    "patience": 0,
-}
+_TINY: dict[str, Any] = {"size": 32, "steps": 4, "batch": 2}
+_TINY["networks"] = transfer.Networks(width=4, code=32, separate=4)
 
 
-def _published(norm: transfer.Norm) -> transfer.Networks:
-    """Encoders and decoders as published: whole pixels, codes of 512 channels."""
-    return transfer.Networks(fold=1, width=32, code=512, separate=25, norm=norm)
-
-
-def _one_sided(confusion: float) -> transfer.Hiding:
-    """The critic is to take all codes for those of plain pictures, from the first step on, as published."""
-    return transfer.Hiding(confusion=confusion, one_sided=True, ramp=0.0)
+def _published(norm: transfer.Norm, confusion: float) -> dict[str, Any]:
+    """What was published for all three methods: whole pixels, a one-sided critic, and nothing of what is ours."""
+    ours = dict.fromkeys(("coarse", "cool", "returned", "carried", "average", "shift", "light", "apart"), 0.0)
+    networks = transfer.Networks(fold=1, width=32, code=512, separate=25, norm=norm)
+    hiding = transfer.Hiding(confusion=confusion, one_sided=True, ramp=0.0)
+    return {**ours, "size": 128, "batch": 32, "lr": 2e-4, "networks": networks, "hiding": hiding}
 
 
 def transfer_give(preset: str) -> transfer.Give:

@@ -5,6 +5,18 @@ import os
 import re
 
 
+def as_groups(settings: object, **kinds: type) -> None:
+    """Make groups of settings, which come from a file as dicts, what they were.
+
+    Args:
+        settings: a frozen dataclass.
+        kinds: of its groups, by their names.
+    """
+    for name, kind in kinds.items():
+        if isinstance(given := getattr(settings, name), dict):
+            object.__setattr__(settings, name, kind(**given))
+
+
 def at_least(settings: object, least: float, *names: str) -> None:
     """See that some settings are finite and not below a number; "auto" passes.
 

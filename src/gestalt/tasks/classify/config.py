@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gestalt.settings import at_least, below_one, inside
+from gestalt.settings import as_groups, at_least, below_one, inside
 
 Ways = Literal["padain", "mixstyle", "crossnorm", "efdmix", "dsu", "none"]
 
@@ -107,8 +107,7 @@ class Learning:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        if isinstance(self.swapping, dict):  # as it comes from a file
-            object.__setattr__(self, "swapping", Swapping(**self.swapping))
+        as_groups(self, swapping=Swapping)
         object.__setattr__(self, "drops", tuple(self.drops))
         if self.begin_from:
             object.__setattr__(self, "begin_from", os.path.abspath(os.path.expanduser(self.begin_from)))

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gestalt.settings import absolute, at_least, below_one, inside
+from gestalt.settings import absolute, as_groups, at_least, below_one, inside
 
 Norm = Literal["batch", "instance"]
 
@@ -139,9 +139,7 @@ class Fit:
         Raises:
             ValueError: one sentence naming the setting.
         """
-        for name, kind in (("networks", Networks), ("hiding", Hiding)):
-            if isinstance(given := getattr(self, name), dict):  # as it comes from a file
-                object.__setattr__(self, name, kind(**given))
+        as_groups(self, networks=Networks, hiding=Hiding)
         levels(self.size)
         at_least(self, 1, "steps")
         at_least(self, 2, "batch")
@@ -269,8 +267,7 @@ class Mask(Fit):
     def __post_init__(self) -> None:
         """See `Fit`; from a file the weights come as a dict."""
         super().__post_init__()
-        if isinstance(self.weights, dict):
-            object.__setattr__(self, "weights", Weights(**self.weights))
+        as_groups(self, weights=Weights)
 
 
 def levels(size: int) -> int:
