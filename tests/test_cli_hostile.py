@@ -36,7 +36,7 @@ SMALL = ("--size", str(SIZE), "--iterations", "1", "--coarsest", "8", "--threads
 
 
 TRIED = ("png_exif_broken", "grey16_key", "grey2_png", "rgba_clear", "grey")
-"""Odd pictures, some of them of one pixel's height, of which trials are made; of the others settings are given."""
+"""Odd pictures, some of them of one pixel's height, of which trials are made; of the others in slow tests alone."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,11 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @by_name(ODD_BUT_VALID)
-def test_odd_pictures_are_worked_on(case: Case, given: Path, other: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    flags = () if case.name in TRIED else ("--guidance", "1", "--start", "0")
+@pytest.mark.parametrize("tried", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "tried"])
+def test_odd_pictures_are_worked_on(
+    tried: bool, case: Case, given: Path, other: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    flags = () if tried or case.name in TRIED else ("--guidance", "1", "--start", "0")
     code, out, err = answer("analogy", "make", case.make(given), other, *SMALL, *flags, "--out", "run")
     assert (code, err) == (0, "")
     assert out == f"{Path('run').absolute()}\n"

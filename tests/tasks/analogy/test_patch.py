@@ -95,7 +95,11 @@ def test_the_dial_turns_from_appearance_to_structure():
 
 
 @pytest.mark.parametrize(
-    ("colours", "search"), [("matched", "patchmatch"), ("kept", "patchmatch"), ("matched", "exact")]
+    ("colours", "search"),
+    [
+        *(("matched", "patchmatch"), ("kept", "patchmatch"), ("matched", "exact")),
+        pytest.param("kept", "exact", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("vote", ["agreed", "mean", "median"])
 def test_every_choice_beats_recolouring_on_its_own_side(pair, search, vote, colours):
