@@ -7,9 +7,10 @@
     uv run python benchmarks/transfer.py forms [--threads 0] [--device cpu]
 
 The first keeps a run for every method and seed; what is there is taken up where it stopped, and not done again. Every
-seed draws other faces to learn from and others to be asked about. `cost` times the steps of the `paper` presets, 128 px
-and 32 pictures a side, in turn with steps of the published form; `count` says how many operations they have; `forms`
-times ours in turn with other layouts in memory, compiled, and in bfloat16.
+seed draws other faces to learn from and others to be asked about. Further flags are those of `gestalt transfer test`,
+as --width 48. `cost` times the steps of the `paper` presets, 128 px and 32 pictures a side, in turn with steps of the
+published form; `count` says how many operations they have; `forms` times ours in turn with other layouts in memory,
+compiled, and in bfloat16.
 """
 
 import argparse
@@ -70,9 +71,11 @@ def main() -> None:
     parser.add_argument("--two-sided", action="store_true")
     parser.add_argument("--threads", type=int, default=0, help="0 for all")
     parser.add_argument("--device", default="cpu")
-    asked = parser.parse_args()
+    asked, settings = parser.parse_known_args()
+    if settings and asked.what != "drawn":
+        parser.error(f"only drawn takes {settings[0]}")
     if asked.what == "drawn":
-        drawn(asked)
+        drawn(asked, settings)
     if asked.what in ("drawn", "table"):
         table(asked)
     if asked.what == "cost":
@@ -83,8 +86,8 @@ def main() -> None:
         count(asked.methods)
 
 
-def drawn(asked: argparse.Namespace) -> None:
-    """Fit and measure every method with every seed."""
+def drawn(asked: argparse.Namespace, settings: list[str]) -> None:
+    """Fit and measure every method with every seed; settings are further flags of transfer test."""
     for seed in asked.seeds:
         for method in asked.methods:
             out = _place(asked, method, seed)
@@ -92,7 +95,7 @@ def drawn(asked: argparse.Namespace) -> None:
                 continue
             given = ["--steps", str(asked.steps), "--size", str(asked.size), "--seed", str(seed)]
             given += ["--threads", str(asked.threads)]
-            new = ["transfer", "test", *given, "--method", method, "--out", str(out)]
+            new = ["transfer", "test", *given, *settings, "--method", method, "--out", str(out)]
             new += ["--two-sided"] if asked.two_sided else []
             code = cli.run(["resume", str(out)] if (out / "run.json").exists() else new)
             if code:

@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Change] = {
     "ours": {},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "confusion .05, one-sided": {"confusion": 0.05, "one_sided": True},
+    "the critic learns from one step": {"memory": 1},
     "normalised by itself, codes not": {"norm": "instance", "last_norm": False},
     "codes not normalised": {"last_norm": False},
     "no average of weights": {"average": 0.0},
@@ -70,7 +71,7 @@ AS_PUBLISHED: dict[str, Change] = {
     "spectral norms": {"spectral": True, "fold": 1, "width": 16},
     "zero 1": {"zero": 1.0},
     **WHOLE,
-    "confusion .001, one-sided": {"confusion": 0.001, "ramp": 0.0, "one_sided": True},
+    "confusion .001, one-sided, one step": {"confusion": 0.001, "ramp": 0.0, "one_sided": True, "memory": 1},
     "nothing there and back": {"returned": 0.0, "carried": 0.0},
     "no average of weights": {"average": 0.0},
 }

@@ -492,7 +492,7 @@ def _published(norm: transfer.Norm, confusion: float) -> dict[str, Any]:
     """What was published for all three methods: whole pixels, a one-sided critic, and nothing of what is ours."""
     ours = dict.fromkeys(("coarse", "cool", "returned", "carried", "average", "shift", "light", "apart"), 0.0)
     networks = transfer.Networks(fold=1, width=32, code=512, separate=25, norm=norm)
-    hiding = transfer.Hiding(confusion=confusion, one_sided=True, ramp=0.0)
+    hiding = transfer.Hiding(confusion=confusion, one_sided=True, ramp=0.0, memory=1)
     return {**ours, "size": 128, "batch": 32, "lr": 2e-4, "networks": networks, "hiding": hiding}
 
 

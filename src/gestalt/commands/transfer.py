@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gestalt.tasks.transfer.model import Model
     from gestalt.tasks.transfer.outcome import Named, Skipped
 
-DRAWN = ("size", "steps", "pictures", "two_sided")
+DRAWN = ("size", "steps", "width", "pictures", "two_sided")
 """Settings of a test that say what faces to draw, and how to fit on them."""
 
 _RunFolder = Annotated[Path, tyro.conf.arg(metavar="RUN")]

@@ -357,13 +357,13 @@ WITHOUT_OURS: dict[str, Any] = {
 PUBLISHED = {
     "disentangle": config.Disentangle(
         networks=Networks(fold=1, width=32, code=512, separate=25, norm="instance"),
-        hiding=Hiding(confusion=0.001, one_sided=True, ramp=0),
+        hiding=Hiding(confusion=0.001, one_sided=True, ramp=0, memory=1),
         reconstruction="squared",
         **{"size": 128, "steps": 1_250_000, **WITHOUT_OURS},
     ),
     "intersection": config.Intersection(
         networks=Networks(fold=1, width=32, code=512, separate=25, norm="instance"),
-        hiding=Hiding(confusion=0.001, one_sided=True, ramp=0),
+        hiding=Hiding(confusion=0.001, one_sided=True, ramp=0, memory=1),
         reconstruction="absolute",
         zero=1,
         spectral=True,
@@ -371,7 +371,7 @@ PUBLISHED = {
     ),
     "mask": config.Mask(
         networks=Networks(fold=1, width=32, code=512, separate=25),
-        hiding=Hiding(confusion=0.005, one_sided=True, ramp=0),
+        hiding=Hiding(confusion=0.005, one_sided=True, ramp=0, memory=1),
         weights=Weights(pasted=7, plain=5, again=0.7, nothing=0.7, small=0, cycle_common=0, cycle_separate=0.001),
         **{"size": 128, "steps": 150_000, **WITHOUT_OURS},
     ),

@@ -114,7 +114,7 @@ def learned(settings: Fit, seed: int) -> Transfer:
                 second.mul_(0.999).addcmul_(g, g, value=0.001)
                 w -= lr * first / (1 - 0.5 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
 
-    hiding = settings.hiding
+    hiding, shown = settings.hiding, []
     for step in range(settings.steps):
         x, y = (batch(side, settings, seed=seed, side=n, step=step).double() for n, side in enumerate((content, plain)))
         common_x, common_y = model.common(torch.cat([x, y])).split(len(x))
@@ -129,7 +129,9 @@ def learned(settings: Fit, seed: int) -> Transfer:
         loss = loss + sum(weight * value for weight, value in there_and_back(model, seen, settings, displace).values())
         hidden = hiding.confusion * min(1.0, (step + 1) / (hiding.ramp * settings.steps))
         step_of(networks, loss + hidden * confused(model, common_x, common_y, one_sided=hiding.one_sided), step)
-        step_of(list(model.critic.parameters()), told(model, common_x, common_y), step)
+        shown = [*shown, (common_x.detach(), common_y.detach())][-hiding.memory :]
+        remembered = (torch.cat(codes) for codes in zip(*shown, strict=True))
+        step_of(list(model.critic.parameters()), told(model, *remembered), step)
         keep = min(settings.average, (step + 1) / (step + 10))
         for key, value in model.state_dict().items():
             before = mean.state_dict()[key]
@@ -143,7 +145,8 @@ def learned(settings: Fit, seed: int) -> Transfer:
     ("name", "changes"),
     [
         *((name, {}) for name in NAMES),
-        ("intersection", {"apart": 0.1}),
+        ("intersection", {"apart": 0.1, "memory": 1}),
+        ("mask", {"memory": 3}),
         ("disentangle", {"one_sided": True, "norm": "instance", "last_norm": False}),
     ],
     ids=str,

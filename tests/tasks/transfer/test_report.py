@@ -23,7 +23,7 @@ from tasks.transfer.methods import CPU, TINY, Noted, drawn_sides, pictures, smal
 from tasks.transfer.oracles import Painter, Same
 
 NAMES = list(TINY)
-QUICK = Asked(steps=2, pictures=16, pairs=16, judge=3)
+QUICK = Asked(steps=2, width=4, pictures=16, pairs=16, judge=3)
 
 
 def table(run: Path) -> dict[str, float]:
@@ -40,8 +40,9 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, settings in TINY.items():
         kind = type(settings)
 
-        def build(size: int, steps: int, kind: type = kind) -> object:
-            return kind(size=size, steps=steps, networks=Networks(width=4, code=32, separate=4), batch=2)
+        def build(size: int, steps: int, networks: Networks, kind: type = kind) -> object:
+            networks = dataclasses.replace(networks, code=32, separate=4)
+            return kind(size=size, steps=steps, networks=networks, batch=2)
 
         monkeypatch.setitem(report.SETTINGS, name, build)  # pyright: ignore
 

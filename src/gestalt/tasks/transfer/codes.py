@@ -19,7 +19,7 @@ them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 
 Where this departs from what the authors published, for all three: what was given to a picture has to come back
 (`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
-critic gives logits and learns from the codes of the step before the encoder moved, without a backward pass through the
+critic gives logits and learns from the codes of the last steps (`memory`), without a backward pass through the
 encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
 weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
 weights is kept (`average`); features are normalised over a batch by all three, not every picture's by itself (`norm`),
@@ -320,8 +320,11 @@ def fit(
     networks = [weight for name, weight in model.named_parameters() if not name.startswith("critic.")]
     painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999), fused=True)
     judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999), fused=True)
+    shape = (settings.batch, settings.shared, model.rest, model.rest)
+    codes = networks[0].new_zeros(hiding.memory, 2, *shape)
     looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
-    state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge, "looks": looks}
+    state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge}
+    state |= {"codes": codes, "looks": looks}
     for step in run.steps(f"{settings.size} px", settings.steps, state):
         if looks["stopped"]:
             continue
@@ -345,7 +348,8 @@ def fit(
         painter.step()
 
         if weight:
-            judged = told(model, seen.common_x, seen.common_y)
+            codes[step % hiding.memory] = torch.stack([seen.common_x, seen.common_y]).detach()
+            judged = told(model, *codes[: step + 1].transpose(0, 1).flatten(1, 2))
             judge.zero_grad(set_to_none=True)
             judged.backward()
             nn.utils.clip_grad_norm_(critic, CLIP)

@@ -64,6 +64,10 @@ class Hiding:
     ramp: float = 0.1
     """Part of the steps at the smallest size, at the beginning, over which that weight grows to its value."""
 
+    memory: int = 16
+    """Steps, the last ones, whose common codes the critic learns from; 1 as published. Of one step's few pictures it
+    learns them more than their side."""
+
     def __post_init__(self) -> None:
         """Check the ranges.
 
@@ -71,6 +75,7 @@ class Hiding:
             ValueError: one sentence naming the setting.
         """
         at_least(self, 0, "confusion")
+        at_least(self, 1, "memory")
         below_one(self, "ramp")
 
 
@@ -371,6 +376,9 @@ class Test:
     steps: int = 6000
     """Optimiser steps, where no run is given."""
 
+    width: int = 32
+    """Channels of the first layer of encoders, where no run is given."""
+
     pictures: int = 2000
     """Drawn faces of each side that are learned from, where no run is given."""
 
@@ -394,5 +402,5 @@ class Test:
         """
         levels(self.size)
         object.__setattr__(self, "features", absolute(self.features))
-        at_least(self, 1, "steps", "judge")
+        at_least(self, 1, "steps", "width", "judge")
         at_least(self, 16, "pictures", "pairs")

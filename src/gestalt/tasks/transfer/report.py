@@ -18,7 +18,7 @@ from gestalt.run.service import NullRun
 from gestalt.tasks.transfer import edits, exact, model
 from gestalt.tasks.transfer.attribute import accuracy, fit_attribute
 from gestalt.tasks.transfer.codes import Transfer
-from gestalt.tasks.transfer.config import Fit, Test
+from gestalt.tasks.transfer.config import Fit, Networks, Test
 from gestalt.tasks.transfer.exact import in_chunks
 from gestalt.tasks.transfer.model import SETTINGS, Model
 from gestalt.tasks.transfer.pictures import Side, as_images
@@ -39,7 +39,7 @@ def drawn(method: str, settings: Test, *, seed: int, device: torch.device, run: 
     """
     two, size = settings.two_sided, settings.size
     content, plain = exact.sides(settings.pictures, size, seed=seed, two=two)
-    fitted: Fit = SETTINGS[method](size=size, steps=settings.steps)
+    fitted: Fit = SETTINGS[method](size=size, steps=settings.steps, networks=Networks(width=settings.width))
     trained = model.make(content, plain, fitted, seed=seed, device=device, run=run)
     asked, others = (exact.exam(settings.pairs, size, seed=seed, part=part, two=two) for part in (1, 2))
     found = exact.measure(trained.net, asked) | exact.measure_masks(trained.net, asked, trained.threshold)
