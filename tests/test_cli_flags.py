@@ -27,7 +27,7 @@ SIDES_FLAGS = [
 ]
 GROUPED_FLAGS = [
     *("--fold", "--width", "--code", "--separate", "--norm", "--no-last-norm"),
-    *("--confusion", "--one-sided", "--ramp"),
+    *("--confusion", "--one-sided", "--ramp", "--memory"),
 ]
 LEARNING_FLAGS = [
     *("--begin-from", "--batch", "--optimiser", "--lr", "--decay", "--fall", "--drops", "--factor", "--warm-up"),
@@ -133,7 +133,18 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "transfer between": ["--help", "--of", "--samples", "--side", *RUN_FLAGS],
     "transfer compose": ["--help", *RUN_FLAGS],
     "transfer test": [
-        *("--help", "--size", "--steps", "--pictures", "--pairs", "--two-sided", "--judge", "--features", *RUN_FLAGS),
+        *(
+            "--help",
+            "--size",
+            "--steps",
+            "--width",
+            "--pictures",
+            "--pairs",
+            "--two-sided",
+            "--judge",
+            "--features",
+            *RUN_FLAGS,
+        ),
     ],
     "classify train": [
         *("--help", *LEARNING_FLAGS, "--model", "--size", "--augment", "--epochs", "--aside", "--held-out"),
