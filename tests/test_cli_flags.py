@@ -133,18 +133,8 @@ FLAGS = {  # scripts hold on to these: a change here is a change for users
     "transfer between": ["--help", "--of", "--samples", "--side", *RUN_FLAGS],
     "transfer compose": ["--help", *RUN_FLAGS],
     "transfer test": [
-        *(
-            "--help",
-            "--size",
-            "--steps",
-            "--width",
-            "--pictures",
-            "--pairs",
-            "--two-sided",
-            "--judge",
-            "--features",
-            *RUN_FLAGS,
-        ),
+        *("--help", "--size", "--steps", "--width", "--pictures", "--pairs", "--two-sided", "--judge", "--features"),
+        *RUN_FLAGS,
     ],
     "classify train": [
         *("--help", *LEARNING_FLAGS, "--model", "--size", "--augment", "--epochs", "--aside", "--held-out"),

@@ -320,11 +320,10 @@ def fit(
     networks = [weight for name, weight in model.named_parameters() if not name.startswith("critic.")]
     painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999), fused=True)
     judge = torch.optim.Adam(critic, lr=settings.lr, betas=(0.5, 0.999), fused=True)
-    shape = (settings.batch, settings.shared, model.rest, model.rest)
-    codes = networks[0].new_zeros(hiding.memory, 2, *shape)
+    remembered = critic[0].new_zeros(hiding.memory, 2, settings.batch, settings.shared, model.rest, model.rest)
     looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
-    state = {"model": model, "average": average, "kept": kept, "painter": painter, "judge": judge}
-    state |= {"codes": codes, "looks": looks}
+    learners = {"model": model, "painter": painter, "judge": judge}
+    state = {**learners, "average": average, "kept": kept, "remembered": remembered, "looks": looks}
     for step in run.steps(f"{settings.size} px", settings.steps, state):
         if looks["stopped"]:
             continue
@@ -348,8 +347,8 @@ def fit(
         painter.step()
 
         if weight:
-            codes[step % hiding.memory] = torch.stack([seen.common_x, seen.common_y]).detach()
-            judged = told(model, *codes[: step + 1].transpose(0, 1).flatten(1, 2))
+            remembered[step % hiding.memory] = torch.stack([seen.common_x, seen.common_y]).detach()
+            judged = told(model, *remembered[: step + 1].transpose(0, 1).flatten(1, 2))
             judge.zero_grad(set_to_none=True)
             judged.backward()
             nn.utils.clip_grad_norm_(critic, CLIP)
