@@ -5,6 +5,8 @@ import signal
 import traceback
 from collections.abc import Callable
 
+import torch
+
 NOBODY = 65534
 
 
@@ -26,6 +28,7 @@ def run_in_child(act: Callable[[], object], *, unprivileged: bool = False) -> st
     if pid == 0:
         try:
             signal.alarm(20)
+            torch.set_num_threads(1)  # mends torch's pool, which threads that begin at once after a fork find missing
             if unprivileged and os.getuid() == 0:
                 os.setgroups([])
                 os.setgid(NOBODY)
