@@ -179,7 +179,8 @@ class Transfer(nn.Module, ABC):
         networks = settings.networks
         self.size, self.rest = settings.size, settings.size >> levels(settings.size)
         self.contents, self.channels = settings.contents, networks.separate
-        self.layout = torch.channels_last if networks.norm == "batch" else torch.contiguous_format
+        self.over_batch = networks.norm == "batch"
+        self.layout = torch.channels_last if self.over_batch else torch.contiguous_format
         how: dict[str, Any] = {
             "fold": settings.block,
             "norm": networks.norm,
@@ -224,12 +225,25 @@ class Transfer(nn.Module, ABC):
             y: those without, or with the second kind.
             displace: what is done to pictures before their content is read; every call moves them anew.
         """
-        common_x, common_y = self.common(torch.cat([x, y])).chunk(2)
+        common_x, common_y = self.together(self.common, [x, y])
         if self.contents == 1:
             return Seen(x, y, common_x, common_y, (self.separate[0](displace(x)),))
         pairs = ((x, y), (y, x))
-        read = [read(displace(torch.cat(pair))).chunk(2) for read, pair in zip(self.separate, pairs, strict=True)]
+        read = [
+            self.together(read, displace(torch.cat(pair)).chunk(2))
+            for read, pair in zip(self.separate, pairs, strict=True)
+        ]
         return Seen(x, y, common_x, common_y, *zip(*read, strict=True))
+
+    def together(self, network: nn.Module, batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """What a network makes of several batches of one size, as of one where its norms are over a batch.
+
+        Where every picture is normalised by itself it comes to the same one batch after another, which is faster on a
+        CPU: less has to leave its cache.
+        """
+        if self.over_batch:
+            return network(torch.cat(tuple(batches))).chunk(len(batches))
+        return tuple(network(batch) for batch in batches)
 
     def rebuilt(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Both sides' pictures from their own codes."""
@@ -261,8 +275,8 @@ class Whole(Transfer):
         return Rendered(self.decode(self.code(common, *contents))[0])
 
     def decode(self, *codes: Tensor) -> tuple[Tensor, ...]:
-        """The pictures (N, 3, S, S) of several whole codes (N, C, R, R), as one batch."""
-        return self.decoder(torch.cat(codes)).tanh().chunk(len(codes))
+        """The pictures (N, 3, S, S) of several whole codes (N, C, R, R), decoded together."""
+        return tuple(painted.tanh() for painted in self.together(self.decoder, codes))
 
 
 def widths(settings: Fit) -> list[int]:

@@ -24,7 +24,6 @@ References:
     Mokady, Benaim, Wolf, Bermano: Mask Based Unsupervised Content Transfer. ICLR 2020.
 """
 
-from collections.abc import Sequence
 from typing import Any, final
 
 import torch
@@ -57,16 +56,16 @@ class Mask(Transfer):
 
     def paint(self, common: Tensor, *contents: Tensor | None) -> Painted:
         """Content, before it is pasted on anything."""
-        painted = self.content(self.code(common, *contents))
-        return Painted(painted.tanh()[:, 1:], painted[:, :1].sigmoid())  # tanh of a slice is several times slower
+        return _painted(self.content(self.code(common, *contents)))
 
     def terms(self, seen: Seen) -> Terms:
         """See `Transfer.terms`."""
         x, y, weights, content = seen.x, seen.y, self.weights, seen.contents[0]
-        plain_x, plain_y = self.plain(torch.cat([seen.common_x, seen.common_y])).tanh().chunk(2)
+        plain_x, plain_y = (one.tanh() for one in self.together(self.plain, [seen.common_x, seen.common_y]))
         has_cycle = bool(weights.cycle_common or weights.cycle_separate)
         codes = [(seen.common_x, content), (seen.common_y, torch.zeros_like(content))]
-        own, none, *given = self._painted(codes + [(seen.common_y, content)] * has_cycle)
+        codes += [(seen.common_y, content)] * has_cycle
+        own, none, *given = map(_painted, self.together(self.content, [self.code(*each) for each in codes]))
         terms = {
             "pasted": (weights.pasted, F.l1_loss(own.on(plain_x), x)),
             "plain": (weights.plain, F.l1_loss(plain_y, y)),
@@ -83,8 +82,7 @@ class Mask(Transfer):
             terms["cycle_separate"] = (weights.cycle_separate, F.mse_loss(self.separate[0](moved), content))
         return terms
 
-    def _painted(self, codes: Sequence[tuple[Tensor, Tensor]]) -> list[Painted]:
-        """Several contents, as one batch."""
-        common, content = (torch.cat(parts) for parts in zip(*codes, strict=True))
-        painted = self.paint(common, content)
-        return [Painted(*parts) for parts in zip(*(part.chunk(len(codes)) for part in painted), strict=True)]
+
+def _painted(out: Tensor) -> Painted:
+    """What the decoder of content gives, (N, 4, S, S), as mask and picture."""
+    return Painted(out.tanh()[:, 1:], out[:, :1].sigmoid())  # tanh of a slice is several times slower
