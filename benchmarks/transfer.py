@@ -8,9 +8,9 @@
 
 The first keeps a run for every method and seed; what is there is taken up where it stopped, and not done again. Every
 seed draws other faces to learn from and others to be asked about. Further flags are those of `gestalt transfer test`,
-as --width 48. `cost` times the steps of the `paper` presets, 128 px and 32 pictures a side, in turn with steps of the
-published form; `count` says how many operations they have; `forms` times ours in turn with other layouts in memory,
-compiled, and in bfloat16.
+as --width 48; `table` is of what was run with the same steps and flags. `cost` times the steps of the `paper` presets,
+128 px and 32 pictures a side, in turn with steps of the published form; `count` says how many operations they have;
+`forms` times ours in turn with other layouts in memory, compiled, and in bfloat16.
 """
 
 import argparse
@@ -72,10 +72,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0 for all")
     parser.add_argument("--device", default="cpu")
     asked, settings = parser.parse_known_args()
-    if settings and asked.what != "drawn":
-        parser.error(f"only drawn takes {settings[0]}")
+    if settings and asked.what not in ("drawn", "table"):
+        parser.error(f"only drawn and table take {settings[0]}")
+    asked.settings = settings
     if asked.what == "drawn":
-        drawn(asked, settings)
+        drawn(asked)
     if asked.what in ("drawn", "table"):
         table(asked)
     if asked.what == "cost":
@@ -86,8 +87,8 @@ def main() -> None:
         count(asked.methods)
 
 
-def drawn(asked: argparse.Namespace, settings: list[str]) -> None:
-    """Fit and measure every method with every seed; settings are further flags of transfer test."""
+def drawn(asked: argparse.Namespace) -> None:
+    """Fit and measure every method with every seed."""
     for seed in asked.seeds:
         for method in asked.methods:
             out = _place(asked, method, seed)
@@ -95,7 +96,7 @@ def drawn(asked: argparse.Namespace, settings: list[str]) -> None:
                 continue
             given = ["--steps", str(asked.steps), "--size", str(asked.size), "--seed", str(seed)]
             given += ["--threads", str(asked.threads)]
-            new = ["transfer", "test", *given, *settings, "--method", method, "--out", str(out)]
+            new = ["transfer", "test", *given, *asked.settings, "--method", method, "--out", str(out)]
             new += ["--two-sided"] if asked.two_sided else []
             code = cli.run(["resume", str(out)] if (out / "run.json").exists() else new)
             if code:
@@ -243,8 +244,10 @@ def _published_steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
 
 
 def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:
+    """A run's folder, by all that it depends on."""
+    flags = "".join(asked.settings).replace("--", "_")
     two = "_two" if asked.two_sided else ""
-    return asked.keep / f"{method}_{asked.size}{two}_{seed}"
+    return asked.keep / f"{method}_{asked.size}{two}_{asked.steps}{flags}_{seed}"
 
 
 def _found(asked: argparse.Namespace, method: str) -> list[dict[str, float]]:

@@ -95,6 +95,12 @@ class Avatars:
         """See `exact.Questions`."""
         return drawn(self.wearers, self.other, self.size)
 
+    def looks(self) -> Tensor:
+        """See `exact.Questions`: which kind, and the colour."""
+        kinds = sorted({one.kind for one in self.own})
+        rows = [[*(one.kind == kind for kind in kinds), *bytes.fromhex(one.colour[1:])] for one in self.own]
+        return torch.tensor(rows, dtype=torch.float32)
+
 
 def drawn(people: Sequence[Common], content: Sequence[Accessory | Beard], size: int) -> Drawn:
     """Avatars with content, and how much of them it covers."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from answers import answer, elsewhere, given, size_of, stopped_after
+from answers import answer, assert_refused, elsewhere, given, size_of, stopped_after
 from gestalt import recipes
 from gestalt.media import image
 from tasks.transfer import celeba_files
@@ -91,6 +91,16 @@ def test_one_folder_may_hold_both(layout: tuple[str, str], tmp_path: Path) -> No
     assert answer("transfer", "test", "run", *QUIET, "--out", "tested")[0] == 0
 
 
+def test_pictures_given_to_test_with_are_not_learned_from(tmp_path: Path) -> None:
+    for n, name in enumerate(("trainA", "trainB", "testA", "testB")):
+        drawn(tmp_path / "root" / name, 4, worn=n % 2 == 0, seed=n)
+    for path in (tmp_path / "root/trainA").iterdir():
+        path.write_bytes(b"no picture")
+    assert_refused(
+        ("transfer", "fit", "root", *QUIET), "none of the 4 pictures to learn from on one side can be read", "trainA"
+    )
+
+
 def test_celeba_by_a_rule(given: Path) -> None:
     rows = {f"{n:06}.jpg": ["Eyeglasses"] if n % 2 else ["Smiling"] for n in range(8)}
     celeba_files.write(given / "celeba", rows)
@@ -128,6 +138,16 @@ def test_terms_on_codes_are_of_the_published_presets_alone(content: str) -> None
     assert published.weights.cycle_separate > 0
     assert ours.returned == ours.carried > 0
     assert published.returned == published.carried == 0
+
+
+def test_few_pairs_are_asked_about_of_a_run_alone(fitted: dict[str, Path]) -> None:
+    assert_refused(("transfer", "test", "--pairs", "5", *QUIET), "--pairs must be at least 16 where faces are drawn")
+    assert answer("transfer", "test", fitted["mask"], "--pairs", "1", *QUIET, "--out", "tested")[0] == 0
+
+
+def test_glasses_are_what_is_meant_where_nothing_is_said() -> None:
+    assert recipes.transfer_mask("glasses") == recipes.transfer_mask("fast")
+    assert recipes.transfer_mask("paper-glasses") == recipes.transfer_mask("paper")
 
 
 def test_help_of_fit_names_presets_and_explains_flags_as_they_stand() -> None:

@@ -411,6 +411,7 @@ def transfer_mask(preset: str) -> transfer.Mask:
     tiny   for tests: 32 px, four steps, two of them at 16.
     paper  the published hyperparameters for glasses: 128 px, 22 M weights, 150,000 steps; a GPU is needed. For other
            content paper-smile, paper-facial-hair, paper-womens-hair, paper-mens-hair and paper-handles.
+    glasses, paper-glasses  fast and paper by another name.
     smile, facial-hair, womens-hair, mens-hair, handles  fast, with the loss weights published for that content, but
            without the cycle terms on codes, which stop the guide from being heeded: there and back, as in fast, stands
            in their place (docs/adr/008), and masks are asked to be small; sides are hidden as in fast, or with the
@@ -441,6 +442,7 @@ def transfer_mask(preset: str) -> transfer.Mask:
         hiding = dataclasses.replace(paper.hiding, confusion=confusion.get(name, paper.hiding.confusion))
         lr = 5e-5 if name == "facial-hair" else paper.lr
         presets[f"paper-{name}"] = dataclasses.replace(paper, weights=given, hiding=hiding, lr=lr)
+    presets |= {"glasses": presets["fast"], "paper-glasses": paper}
     return choose(presets, preset)
 
 

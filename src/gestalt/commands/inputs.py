@@ -1,7 +1,6 @@
 """What is named on the command line, as files, and what their results are called."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 
@@ -31,22 +30,8 @@ def named(given: tuple[Path, ...]) -> list[tuple[Path, PurePath]]:
             found.append((path, PurePath(path.name)))
         else:
             raise ValueError(f"no such file or folder: {quoted(path)}")
-    names = told_apart([name.with_suffix("").as_posix() for _, name in found])
+    names = folders.told_apart([name.with_suffix("").as_posix() for _, name in found])
     return [(path, PurePath(name)) for (path, _), name in zip(found, names, strict=True)]
-
-
-def told_apart(names: Sequence[str]) -> list[str]:
-    """Names as they are, where there are several alike the later ones with _2, _3 and so on."""
-    taken: set[str] = set()
-    result = []
-    for name in names:
-        told, count = name, 1
-        while told in taken or (count > 1 and told in names):
-            count += 1
-            told = f"{name}_{count}"
-        taken.add(told)
-        result.append(told)
-    return result
 
 
 def is_hidden(path: Path, root: Path) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from gestalt.commands.exits import SKIPPED
-from gestalt.commands.inputs import named, told_apart
+from gestalt.commands.inputs import named
+from gestalt.media.folders import told_apart
 
 if TYPE_CHECKING:
     from gestalt.commands.job import Job
@@ -194,8 +195,13 @@ def test(job: Job) -> Run:
 def _test_on_drawn(job: Job) -> Run:
     import torch
 
-    from gestalt.tasks.transfer import report
+    from gestalt.tasks.transfer import exact, report
 
+    if job.settings.pairs < exact.CANDIDATES:
+        raise ValueError(
+            f"--pairs must be at least {exact.CANDIDATES} where faces are drawn, got {job.settings.pairs}: results are "
+            "told from those of so many guides"
+        )
     with job.start() as run:
         device = torch.device(run.plan.device)
         report.drawn(job.options.engine, job.settings, seed=run.plan.seed, device=device, run=run)

@@ -6,6 +6,7 @@ Standard library only.
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from gestalt.media.atomic import AnyPath, quoted
@@ -83,3 +84,17 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """What names are sorted by: numbers by their values, names that are then equal ("1", "01") by their characters."""
     parts = re.split(r"([0-9]+)", name.lower())
     return [(0, int(part), "") if n % 2 else (1, 0, part) for n, part in enumerate(parts)], name
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names as they are, where there are several alike the later ones with _2, _3 and so on."""
+    known, taken = set(names), set[str]()
+    result = []
+    for name in names:
+        told, count = name, 1
+        while told in taken or (count > 1 and told in known):
+            count += 1
+            told = f"{name}_{count}"
+        taken.add(told)
+        result.append(told)
+    return result

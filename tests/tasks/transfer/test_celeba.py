@@ -234,6 +234,16 @@ def test_damaged_attributes_are_named_by_the_line(tmp_path, number, text, messag
         read(tmp_path, "glasses")
 
 
+def test_a_list_that_was_cut_short_is_refused(tmp_path):
+    path = write(tmp_path, ROWS) / "list_attr_celeba.txt"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-2]))
+    with pytest.raises(
+        ValueError, match=r"attr_celeba\.txt' is cut short or was changed: .* says 8 pictures, and it lists 6; restore"
+    ):
+        read(tmp_path, "Young")
+
+
 @pytest.mark.parametrize(("text", "number"), [("", 1), ("8\n", 2)])
 def test_a_file_without_names_is_damaged(tmp_path, text, number):
     path = write(tmp_path, ROWS) / "list_attr_celeba.txt"

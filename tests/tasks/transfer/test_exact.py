@@ -88,6 +88,54 @@ def test_glasses_that_do_not_look_at_the_guide_fail(asked):
     assert retrieval(faces.draw(asked.plain, everywhere, size=32).image, asked) <= HIGHEST
 
 
+# -- on the way --------------------------------------------------------------------------------------------
+
+
+class Faded(torch.nn.Module):
+    """A code in which a number is a place of its own, so that codes between two of them say how much of each."""
+
+    def __init__(self, known: torch.nn.Module, count: int) -> None:
+        super().__init__()
+        self.known, self.count = known, count
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        numbers = self.known(x).flatten().long().clamp_min(0)
+        return torch.nn.functional.one_hot(numbers, self.count).float()[:, :, None, None]
+
+
+class Fader(Painter):
+    """Between two right answers it shows as much of each as its codes say."""
+
+    def __init__(self, asked: Exam) -> None:
+        super().__init__(asked)
+        count = len(self.truth.persons.skin)
+        self.common = Faded(self.truth.common, count)
+        self.separate = torch.nn.ModuleList([Faded(self.truth.separate, count)])
+
+    def render(
+        self, common: torch.Tensor, *contents: torch.Tensor | None, base: torch.Tensor | None = None
+    ) -> Rendered:
+        del base
+        assert contents
+        assert contents[0] is not None
+        (who_share, who), (what_share, what) = (code.flatten(1).topk(2) for code in (common, contents[0]))
+        image = torch.zeros(len(common), 3, self.size, self.size)
+        for a in range(2):
+            for b in range(2):
+                share = (who_share[:, a] * what_share[:, b]).view(-1, 1, 1, 1)
+                image += share * self.truth.draw(who[:, a], what[:, b]).image
+        return Rendered(image)
+
+
+def test_steps_on_the_way_are_counted_as_forward_where_they_are():
+    asked = exact.exam(16, 32, seed=5)
+    assert exact.on_the_way(Fader(asked), asked) == {"between_contents": 1, "between_persons": 1}
+    by_number = exact.on_the_way(Painter(asked), asked)  # what lies between two numbers is somebody else
+    assert 0.1 < by_number["between_contents"] < 0.5
+    assert 0.1 < by_number["between_persons"] < 0.5
+    assert exact.on_the_way(Same(), asked)["between_contents"] == 0
+
+
 # -- masks -------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +249,22 @@ def test_a_probe_of_very_few_pictures_says_something_or_nothing(count):
     found = exact.leaks(model, pictures(count, 4), pictures(count, 4, seed=1))  # pyright: ignore
     assert list(found) == (["leakage"] if count > 1 else [])
     assert all(0 <= value <= 1 for value in found.values())
+
+
+def test_a_probe_of_looks_is_ridge_regression_and_knows_what_codes_say():
+    model, looks = Coded(), torch.rand(80, 5, generator=seeded(1))
+    coded = torch.cat([looks @ torch.rand(5, 7, generator=seeded(2)), torch.rand(80, 5, generator=seeded(3))], 1)
+    found = exact.known_of(model, coded.view(80, 3, 2, 2), looks)  # pyright: ignore
+    known, judged = coded.double().split(40)
+    mean, deviation = known.mean(0), known.std(0)
+    known, judged = (known - mean) / deviation, (judged - mean) / deviation
+    wanted = ((looks - looks[:40].mean(0)) / looks[:40].std(0)).double()
+    rule = torch.linalg.solve(known.T @ known + 12**0.5 * torch.eye(12).double(), known.T @ wanted[:40])
+    expected = 1 - (judged @ rule - wanted[40:]).square().sum() / wanted[40:].square().sum()
+    assert found == pytest.approx(float(expected), rel=1e-6)
+    assert found > 0.7
+    assert exact.known_of(model, torch.rand(80, 3, 2, 2, generator=seeded(4)), looks) < 0.1  # pyright: ignore
+    assert exact.exam(80, 32, seed=1).looks().shape == (80, 8)
 
 
 def test_chunks_are_the_whole():

@@ -181,6 +181,19 @@ def test_training_that_diverges_is_stopped_and_told(monkeypatch):
         fitted("mask")
 
 
+@pytest.mark.parametrize("patience", [0, 2])
+def test_training_that_diverges_between_what_is_logged_is_noticed_when_pictures_are_looked_at(patience, monkeypatch):
+    original, calls = codes.total, []
+
+    def broken(terms: codes.Terms) -> Tensor:
+        calls.append(0)
+        return original(terms) * (math.nan if len(calls) == 3 else 1)
+
+    monkeypatch.setattr(codes, "total", broken)
+    with pytest.raises(ValueError, match="training diverged: held_out is nan after 6 steps of 32 px; lower --lr"):
+        fitted("disentangle", steps=6, patience=patience)
+
+
 def test_losses_are_logged_by_name_and_fall():
     for name in NAMES:
         run = Noted()

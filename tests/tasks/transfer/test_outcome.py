@@ -97,6 +97,16 @@ def test_every_target_gets_every_guide_s_content_in_its_own_shape(verb, tmp_path
                 assert found.isfinite().all()
 
 
+def test_no_two_pairs_are_called_alike(tmp_path):
+    one, other = written(tmp_path, [(32, 32)] * 2), written(tmp_path, [(32, 32)] * 2, seed=1)
+    targets = [named._replace(name=name) for named, name in zip(one, ("a", "a__b"), strict=True)]
+    guides = [named._replace(name=name) for named, name in zip(other, ("c", "b__c"), strict=True)]
+    run = Noted()
+    outcome.add(targets, guides, trained("mask"), Give(), run=run)
+    assert list(run.images) == ["a__c.png", "a__b__c.png", "a__b__c_2.png", "a__b__b__c.png"]
+    assert run.captions["a__b__c_2.png"] == "a__b with the content of c"
+
+
 def test_a_picture_of_the_model_s_own_size_is_edited_as_by_edits(tmp_path):
     (target,), (guide,) = written(tmp_path, [(32, 32)]), written(tmp_path, [(32, 32)], seed=1)
     x, g = (image.read(one.path) for one in (target, guide))
@@ -213,6 +223,10 @@ def test_the_way_is_in_equal_steps(name, tmp_path):
     outcome.between(fixed, one, other, trained(name), Between(of="identity", samples=2), run=run)
     assert list(run.images) == ["00.png", "01.png", "row.png"]
     assert run.images["00.png"].shape == (1, 3, 32, 32)
+    one, other = written(tmp_path, [(30, 60), (30, 60)], seed=2)
+    run = Noted()
+    outcome.between(fixed, one, other, trained(name), Between(of="identity", samples=2), run=run)
+    assert run.images["00.png"].shape == run.images["01.png"].shape == (1, 3, 16, 32)
 
 
 def test_grids_show_no_more_than_asked(tmp_path):

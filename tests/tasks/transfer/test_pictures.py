@@ -13,7 +13,18 @@ from gestalt.media import image
 from gestalt.ops.chance import seeded
 from gestalt.ops.resize import resize
 from gestalt.tasks.transfer.config import Mask, Networks
-from gestalt.tasks.transfer.pictures import Side, as_bytes, as_images, batch, displaced, read, squared, unsquared
+from gestalt.tasks.transfer.pictures import (
+    Side,
+    as_bytes,
+    as_images,
+    batch,
+    displaced,
+    mean_picture,
+    read,
+    spread,
+    squared,
+    unsquared,
+)
 from tasks.transfer.methods import pictures
 
 STILL = Mask(size=32, networks=Networks(width=4, code=32, separate=4), batch=4, shift=0.0, light=0.0)
@@ -71,6 +82,19 @@ def test_a_long_strip_takes_no_square_of_its_length():
     strip = smooth(1, 60_000)
     assert squared(strip, 32).shape == (1, 3, 32, 32)
     assert unsquared(squared(strip, 32), 1, 60_000).shape == strip.shape
+
+
+def test_some_of_many_are_evenly_spaced():
+    numbers = torch.arange(10)
+    assert spread(numbers, 4).tolist() == [0, 3, 6, 9]
+    assert spread(numbers, 1).tolist() == [0]
+    for most in (10, 11):
+        assert spread(numbers, most).tolist() == numbers.tolist()
+
+
+def test_the_mean_picture_is_that_of_all():
+    some = as_bytes(pictures(150, 8))
+    torch.testing.assert_close(mean_picture(some), as_images(some).mean(0, keepdim=True))
 
 
 def test_bytes_and_back():

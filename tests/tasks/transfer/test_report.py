@@ -79,6 +79,9 @@ def test_pictures_held_out_are_measured(name, tmp_path):
         again_x, again_y = trained.net.rebuilt(x, y)
     assert found["rebuilt_content"] == pytest.approx(float((again_x - x).abs().mean()), abs=1e-4)
     assert found["rebuilt_plain"] == pytest.approx(float((again_y - y).abs().mean()), abs=1e-4)
+    for kind, side, some in (("content", content, x), ("plain", plain, y)):
+        usual = as_images(side.learned.double().mean(0, keepdim=True))
+        assert found[f"rebuilt_{kind}_mean_picture"] == pytest.approx(float((usual - some).abs().mean()), abs=1e-4)
     assert "leakage" in found
     assert {path.name for path in (tmp_path / "run/outputs").iterdir()} >= {"grid.png", "removed.png", "tested.csv"}
 
@@ -90,7 +93,7 @@ def test_few_pictures_held_out_are_measured_too(count, tmp_path):
         report.held_out(Model(small("mask"), TINY["mask"], 0.5), content, plain, QUICK, seed=1, run=run)
     found = table(tmp_path / "run")
     assert all(value == value for value in found.values())
-    assert ("leakage" in found) == (min(count) > 1)
+    assert ("leakage" in found) == ("guide_heeded" in found) == (min(count) > 1)
 
 
 # -- rates -------------------------------------------------------------------------------------------------
@@ -130,6 +133,11 @@ def test_rates_are_those_of_the_classifier():
     assert found["added_changed"] == pytest.approx(float((given - y[:5]).abs().mean()), rel=1e-4)
     by_next = edits.add(net, y[:5], x.roll(2, 0)).image
     assert found["guide_heeded"] == pytest.approx(float((given - by_next).abs().mean()), rel=1e-4)
+    usual = net.separate[0](x).mean(0, keepdim=True).expand(5, -1, -1, -1)
+    by_all = net.render(net.common(y[:5]), usual).image
+    assert found["added_called_content_mean_answer"] == pytest.approx(
+        float((judge.probability(by_all) > 0.5).float().mean())
+    )
     assert "removed_called_plain" not in found  # of two kinds of content, none is neither
     back = edits.add(net, x, y[:5].roll(1, 0), side=edits.PLAIN).image
     assert found["translated_called_plain"] == pytest.approx(float((judge.probability(back) <= 0.5).float().mean()))
@@ -159,6 +167,12 @@ def test_features_stand_beside_those_of_pictures_left_as_they_are():
     found = report.rates(Same(), content, plain, x, y, settings, two=False, seed=1, run=Noted())
     for name in ("added_kid", "added_fid", "removed_kid", "removed_fid"):
         assert found[name] == found[f"{name}_identity"]
+    net = small("intersection")
+    found = report.rates(net, content, plain, x, y, settings, two=True, seed=1, run=Noted())
+    assert "removed_kid" not in found  # what has no content is of neither side
+    back = edits.add(net, x, y.roll(1, 0), side=edits.PLAIN).image
+    assert found["translated_fid"] == pytest.approx(report.likeness(back, y, "gabor")["fid"], rel=1e-4)
+    assert found["translated_fid_identity"] == pytest.approx(report.likeness(x, y, "gabor")["fid"], rel=1e-4)
     assert "added_kid" not in report.rates(Same(), content, plain, x, y, QUICK, two=False, seed=1, run=Noted())
 
 

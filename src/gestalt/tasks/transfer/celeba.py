@@ -225,6 +225,11 @@ def _chosen(path: Path, rule: str) -> tuple[list[str], list[str]]:
         for side, of_side in zip(sides, wanted, strict=True):
             if fits(of_side, attributes):
                 side.append(name)
+    if len(seen) != int(first[0]):
+        raise ValueError(
+            f"{quoted(path)} is cut short or was changed: its first line says {first[0]} pictures, and it lists "
+            f"{len(seen)}; restore it"
+        )
     return sides
 
 

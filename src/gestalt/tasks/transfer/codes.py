@@ -25,7 +25,9 @@ weight of that is larger and grows from 0 (`ramp`); the step size falls at the e
 weights is kept (`average`); features are normalised over a batch by all three, not every picture's by itself (`norm`),
 and so both sides are decoded as one batch too, but for what goes there and back; content is read from a picture that is
 moved by some pixels (`apart`), since else its code says where it was, and on another face it would lie there again;
-pictures are read as blocks of pixels, small ones first (`grow`). The preset `paper` undoes those that are settings.
+pictures are read as blocks of pixels, small ones first (`grow`). That codes are normalised stays as published
+(`last_norm`): it hurts only where every picture is normalised by itself (docs/adr/010). The preset `paper` undoes those
+departures that are settings.
 
 References:
     Press, Galanti, Benaim, Wolf: Emerging Disentanglement in Auto-Encoder Based Unsupervised Image Content Transfer.
@@ -37,7 +39,7 @@ References:
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -329,7 +331,7 @@ def fit(
     hiding = settings.hiding
     model = model.to(device).to(memory_format=model.layout).train()
     average = copy.deepcopy(model).requires_grad_(False)
-    kept = copy.deepcopy(average)
+    kept = copy.deepcopy(average) if settings.patience else None
     critic = list(model.critic.parameters())
     networks = [weight for name, weight in model.named_parameters() if not name.startswith("critic.")]
     painter = torch.optim.Adam(networks, lr=settings.lr, betas=(0.5, 0.999), fused=True)
@@ -337,7 +339,8 @@ def fit(
     remembered = critic[0].new_zeros(hiding.memory, 2, settings.batch, settings.shared, model.rest, model.rest)
     looks: dict[str, Any] = {"best": math.inf, "at": -1, "stopped": False}
     learners = {"model": model, "painter": painter, "judge": judge}
-    state = {**learners, "average": average, "kept": kept, "remembered": remembered, "looks": looks}
+    state = {**learners, "average": average, "remembered": remembered, "looks": looks}
+    state |= {"kept": kept} if kept else {}
     for step in run.steps(f"{settings.size} px", settings.steps, state):
         if looks["stopped"]:
             continue
@@ -373,20 +376,16 @@ def fit(
         if step % 50 == 0:
             measures = {name: float(value.detach()) for name, (_, value) in terms.items()}
             run.log(step, **measures)
-            for name, value in measures.items():
-                if not math.isfinite(value):
-                    done = f"{step} steps of {settings.size} px"
-                    raise ValueError(f"training diverged: {name} is {value} after {done}; lower --lr")
+            finite(measures, f"{step} steps of {settings.size} px")
         if (step + 1) % LOOK_EVERY == 0 or step == settings.steps - 1:
             look(average, kept, content, plain, looks, settings, step=step, run=run)
-    chosen = kept if settings.patience else average
-    return chosen.eval()
+    return (kept or average).eval()
 
 
 @torch.no_grad()
 def look(
     average: Transfer,
-    kept: Transfer,
+    kept: Transfer | None,
     content: Side,
     plain: Side,
     looks: dict[str, Any],
@@ -395,21 +394,38 @@ def look(
     step: int,
     run: NullRun,
 ) -> None:
-    """See how well pictures held out are rebuilt; keep the best weights, and stop where it gets no better."""
+    """See how well pictures held out are rebuilt; with patience, keep the best weights and stop in time.
+
+    Raises:
+        ValueError: it diverged.
+    """
     average.eval()
     device = next(average.parameters()).device
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
     again_x, again_y = average.rebuilt(x, y)
     error = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
     run.log(step, held_out=error)
+    finite({"held_out": error}, f"{step + 1} steps of {settings.size} px")
     average.train()
     if error < looks["best"]:
         looks["best"], looks["at"] = error, step
-        kept.load_state_dict(average.state_dict())
+        if kept:
+            kept.load_state_dict(average.state_dict())
     elif settings.patience and step - max(looks["at"], falls_from(settings)) >= settings.patience * LOOK_EVERY:
         looks["stopped"] = True
         done = f"{step + 1} steps of {settings.size} px"
         run.say(f"stopped after {done}: pictures held out were rebuilt best after {looks['at'] + 1}")
+
+
+def finite(measures: Mapping[str, float], done: str) -> None:
+    """See that what was measured is a number.
+
+    Raises:
+        ValueError: it diverged.
+    """
+    for name, value in measures.items():
+        if not math.isfinite(value):
+            raise ValueError(f"training diverged: {name} is {value} after {done}; lower --lr")
 
 
 def there_and_back(model: Transfer, seen: Seen, settings: Fit, displace: Displace) -> Terms:

@@ -402,5 +402,5 @@ class Test:
         """
         levels(self.size)
         object.__setattr__(self, "features", absolute(self.features))
-        at_least(self, 1, "steps", "width", "judge")
-        at_least(self, 16, "pictures", "pairs")
+        at_least(self, 1, "steps", "width", "judge", "pairs")
+        at_least(self, 16, "pictures")

@@ -36,6 +36,13 @@ def add(model: Transfer, target: Tensor, guide: Tensor, *, side: int = CONTENT) 
 
 
 @torch.no_grad()
+def give(model: Transfer, target: Tensor, content: Tensor) -> Rendered:
+    """N targets with content of the first side by its separate code (N, C, R, R), or one for all."""
+    common, content = _together(model.common(target), content)
+    return _given(model, common, content, side=CONTENT, base=target)
+
+
+@torch.no_grad()
 def remove(model: Transfer, x: Tensor, *, whole: bool = False) -> Rendered:
     """The pictures without their content.
 

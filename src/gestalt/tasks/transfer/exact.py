@@ -8,12 +8,17 @@
     mask         intersection over union with where content truly is
     touched      the part of pixels outside that an addition changes by more than a step of 255; removal's change of
                  pictures that have nothing to remove
+    between      how often a step on the way from one guide's content, or from one person, to another comes nearer to
+                 the right answer at the end and goes away from that at the beginning
+    leakage      what a linear rule finds in common codes: how often it knows which side they come from, and which part
+                 of the variance of what content looks like
 
 Beside each stands what needs no method: the target as it is (`identity`), the right answer for another guide
 (`wrong guide`), average glasses (`mean answer`), and the picture that the networks can at best paint (`rebuilt`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
@@ -70,6 +75,10 @@ class Questions(Protocol):
         """The sources with the guides' content for their own."""
         ...
 
+    def looks(self) -> Tensor:
+        """What the sources' content looks like, (N, F) in numbers."""
+        ...
+
 
 class Exam(NamedTuple):
     """Drawn faces: targets, guides and factors, none of which were learned from; one-sided unless there are moustaches.
@@ -117,6 +126,10 @@ class Exam(NamedTuple):
     def swapped(self) -> Drawn:
         """The pictures with glasses, with the guides' for their own."""
         return faces.draw(self.content, self.other, size=self.size)
+
+    def looks(self) -> Tensor:
+        """What the sources' glasses look like: colour, tint, shape and size, but not where they are."""
+        return torch.cat([values.reshape(len(values), -1) for values in self.own], 1)
 
 
 def sides(count: int, size: int, *, seed: int, two: bool = False) -> tuple[Side, Side]:
@@ -195,7 +208,34 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
     found["swap_in"] = _difference(result, swapped.image, either)
     found["swap_in_identity"] = _difference(source.image, swapped.image, either)
     found["swap_out"] = _difference(result, swapped.image, ~either)
-    return found | leaks(model, source.image, target)
+    found |= on_the_way(model, asked) | leaks(model, source.image, target)
+    return found | {"leakage_of_content": known_of(model, source.image, asked.looks())}
+
+
+@torch.no_grad()
+def on_the_way(model: Transfer, asked: Questions, *, steps: int = 4) -> dict[str, float]:
+    """How often a step between two guides' contents, or two persons, goes forward from one right answer to another."""
+    target, guide = asked.target(), asked.guide()
+    order = torch.arange(len(target)).roll(1)
+    first, content_last = asked.answer().image, asked.answer(order).image
+    person_last = asked.answer(torch.arange(len(target)).roll(-1)).image[order]  # the next person, with one's own guide
+    shares = [n / steps for n in range(steps + 1)]
+
+    def by_content(t: Tensor, g: Tensor, other: Tensor, share: float) -> Tensor:
+        return edits.between(model, t, g, other, share).image
+
+    def by_person(t: Tensor, g: Tensor, other: Tensor, share: float) -> Tensor:
+        return edits.morph(model, t, other, g, share).image
+
+    found = {}
+    for name, edit, other, last in (
+        ("between_contents", by_content, guide[order], content_last),
+        ("between_persons", by_person, target[order], person_last),
+    ):
+        ways = [in_chunks(model, partial(edit, share=share), target, guide, other) for share in shares]
+        begun, left = (torch.stack([(way - end).square().mean((1, 2, 3)) for way in ways]) for end in (first, last))
+        found[name] = float(((begun.diff(dim=0) > 0) & (left.diff(dim=0) < 0)).float().mean())
+    return found
 
 
 @torch.no_grad()
@@ -246,13 +286,35 @@ def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: floa
     if not half:
         return {}
     codes = [in_chunks(model, model.common, x).flatten(1) for x in (with_content, without)]
-    some, rest = (torch.cat([c[part] for c in codes]).double() for part in (slice(0, half), slice(half, 2 * half)))
+    some, rest = (torch.cat([c[part] for c in codes]) for part in (slice(0, half), slice(half, 2 * half)))
     label = torch.cat([torch.ones(half), -torch.ones(half)]).double().to(some.device)
-    mean, deviation = some.mean(0), some.std(0).clamp_min(1e-6)
-    known, judged = ((x - mean) / deviation for x in (some, rest))
-    gram = known @ known.T + ridge * known.shape[1] ** 0.5 * torch.eye(len(known)).to(known)
-    said = judged @ (known.T @ torch.linalg.solve(gram, label))
+    said = _by_rule(some, label[:, None], rest, ridge)[:, 0]
     return {"leakage": float(((said > 0) == (label > 0)).double().mean())}
+
+
+@torch.no_grad()
+def known_of(model: Transfer, with_content: Tensor, looks: Tensor, *, ridge: float = 1.0) -> float:
+    """R^2 of a linear rule that tells from common codes what content looks like, (N, F); 0 where they say nothing.
+
+    Mean over the F numbers, which are brought to deviation 1 first. One half finds the rule, as in `leaks`; on the
+    other R^2 may be below 0.
+    """
+    half = len(looks) // 2
+    codes = in_chunks(model, model.common, with_content).flatten(1)
+    looks = looks.to(codes).double()
+    wanted = (looks - looks[:half].mean(0)) / looks[:half].std(0).clamp_min(1e-6)
+    said = _by_rule(codes[:half], wanted[:half], codes[half:], ridge)
+    missed, all_ = (said - wanted[half:]).square().mean(), wanted[half:].square().mean()
+    return float(1 - missed / all_)
+
+
+def _by_rule(known: Tensor, wanted: Tensor, judged: Tensor, ridge: float) -> Tensor:
+    """What ridge regression, found on codes (N, C) and what is wanted of them (N, F), says of others (M, C): (M, F)."""
+    known, judged = known.double(), judged.double()
+    mean, deviation = known.mean(0), known.std(0).clamp_min(1e-6)
+    known, judged = ((x - mean) / deviation for x in (known, judged))
+    gram = known @ known.T + ridge * known.shape[1] ** 0.5 * torch.eye(len(known)).to(known)
+    return judged @ (known.T @ torch.linalg.solve(gram, wanted))
 
 
 @torch.no_grad()

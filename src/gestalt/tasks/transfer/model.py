@@ -20,7 +20,7 @@ from gestalt.tasks.transfer.config import Fit
 from gestalt.tasks.transfer.disentangle import Disentangle
 from gestalt.tasks.transfer.intersection import Intersection
 from gestalt.tasks.transfer.mask import Mask
-from gestalt.tasks.transfer.pictures import Side, as_images
+from gestalt.tasks.transfer.pictures import Side, as_images, mean_picture, spread
 
 SHOWN, FEW = 6, 200
 """Held-out pictures of each side in the grid; pictures of a side below which it is said that they are few."""
@@ -73,12 +73,12 @@ def make(
     net = grow.learn(build, content, plain, settings, seed=seed, device=device, run=run)
     net.requires_grad_(False)
     x, y = (as_images(side.held_out[:64].to(device)) for side in (content, plain))
-    threshold = between_classes(edits.segment(net, as_images(content.learned[:256].to(device))))
+    threshold = between_classes(edits.segment(net, as_images(spread(content.learned, 256).to(device))))
     kept = net.state_dict() | {"threshold": torch.tensor(threshold, dtype=torch.float64)}
     run.save("model", kept, dataclasses.asdict(settings))
     again_x, again_y = net.rebuilt(x, y)
     rebuilt = float((again_x - x).abs().mean() + (again_y - y).abs().mean()) / 2
-    mean = [as_images(side.learned.float().mean(0, keepdim=True)).to(device) for side in (content, plain)]
+    mean = [mean_picture(side.learned).to(device) for side in (content, plain)]
     usual = float((x - mean[0]).abs().mean() + (y - mean[1]).abs().mean()) / 2
     if rebuilt >= usual:
         run.say(

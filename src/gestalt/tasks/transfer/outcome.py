@@ -1,4 +1,5 @@
-"""Edits of picture files: every picture comes back whole and in its own shape.
+"""Edits of picture files: every picture comes back whole and in its own shape, what lies between two of different
+shapes as a square.
 
 A mask method pastes content, made as large, on the picture as it is, and leaves the rest untouched to the bit. The
 others paint the whole picture anew, at the size they were trained at, and so does `remove --whole`.
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gestalt.media import image
+from gestalt.media.folders import told_apart
 from gestalt.media.sheet import contact_sheet
 from gestalt.run.service import NullRun
 from gestalt.tasks.transfer import edits, model
@@ -162,6 +164,7 @@ def between(fixed: Named, one: Named, other: Named, trained: Model, settings: Be
     """
     side = side_of(trained, settings.side)
     kept, first, last = (_open(pick, trained) for pick in (fixed, one, other))
+    one_shape = first.whole.shape == last.whole.shape
     shown: list[Tensor] = []
     for n in range(settings.samples):
         share = n / (settings.samples - 1)
@@ -170,7 +173,7 @@ def between(fixed: Named, one: Named, other: Named, trained: Model, settings: Be
             picture = _whole(kept, done, trained)
         else:
             done = edits.morph(trained.net, first.square, last.square, kept.square, share, side=side)
-            picture = done.image
+            picture = _whole(first, edits.Rendered(done.image), trained) if one_shape else done.image
         run.image(f"{n:02d}.png", picture, f"{share:.0%} of the way from {first.name} to {last.name}")
         shown.append(picture)
     run.image("row.png", contact_sheet([shown]), f"from {first.name} to {last.name}, with what {kept.name} gives")
@@ -188,11 +191,13 @@ def _pairs(
 ) -> Skipped:
     skipped: Skipped = []
     given = _squares(guides, len(guides), trained, skipped, run=run)
+    pairs = [(target.name, guide.name) for target in targets for guide in given]
+    names = dict(zip(pairs, told_apart(["__".join(pair) for pair in pairs]), strict=True))
 
     def every(target: Opened) -> None:
         for guide in given:
             run.image(
-                f"{target.name}__{guide.name}.png",
+                f"{names[target.name, guide.name]}.png",
                 _whole(target, edit(target, guide), trained),
                 caption.format(target.name, guide.name),
                 row=target.name,

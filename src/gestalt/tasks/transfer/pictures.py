@@ -83,6 +83,19 @@ def unsquared(square: Tensor, height: int, width: int) -> Tensor:
     return resize(square, (height, width))
 
 
+def spread(pictures: Tensor, most: int) -> Tensor:
+    """So many of N pictures at most, evenly spaced: in folders, those that lie together are often of one person."""
+    return pictures[torch.linspace(0, len(pictures) - 1, min(most, len(pictures))).round().long()]
+
+
+def mean_picture(pictures: Tensor) -> Tensor:
+    """Of uint8 (N, S, S, 3): (1, 3, S, S) in [-1, 1]; few of them are in memory as larger numbers at once."""
+    total = torch.zeros(pictures.shape[1:], dtype=torch.float64)
+    for some in pictures.split(64):
+        total += some.double().sum(0)
+    return as_images((total / len(pictures)).float()[None])
+
+
 def as_bytes(images: Tensor) -> Tensor:
     """(N, 3, S, S) in [-1, 1] -> uint8 (N, S, S, 3)."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()

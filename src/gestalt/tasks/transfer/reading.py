@@ -45,6 +45,11 @@ def sides(found: folders.Folders, size: int) -> tuple[folders.Folders, Taken, Ta
         one = take(side, size)
         if len(one.squares) < 2:
             raise ValueError(f"too few pictures of one side can be read: {one.skipped[0]}")
+        if found.given_to_test and not one.files.train:
+            raise ValueError(
+                f"none of the {len(side.train)} pictures to learn from on one side can be read, and those to test with "
+                f"are not learned from: {one.skipped[0]}"
+            )
         files, moved = folders.refilled(one.files)
         notes += [moved] if moved else []
         taken.append(one._replace(files=files))

@@ -21,7 +21,7 @@ from gestalt.tasks.transfer.codes import Transfer
 from gestalt.tasks.transfer.config import Fit, Networks, Test
 from gestalt.tasks.transfer.exact import in_chunks
 from gestalt.tasks.transfer.model import SETTINGS, Model
-from gestalt.tasks.transfer.pictures import Side, as_images
+from gestalt.tasks.transfer.pictures import Side, as_images, mean_picture, spread
 
 LEARNED = 2000
 """Pictures of each side that the classifier learns from at most."""
@@ -68,7 +68,12 @@ def held_out(
     again_x, again_y = (
         in_chunks(trained.net, lambda *some, n=n: trained.net.rebuilt(*some)[n], x[:count], y[:count]) for n in (0, 1)
     )
-    found = {"rebuilt_content": _apart(again_x, x[:count]), "rebuilt_plain": _apart(again_y, y[:count])}
+    found = {
+        "rebuilt_content": _apart(again_x, x[:count]),
+        "rebuilt_content_mean_picture": _apart(mean_picture(content.learned).to(device), x[:count]),
+        "rebuilt_plain": _apart(again_y, y[:count]),
+        "rebuilt_plain_mean_picture": _apart(mean_picture(plain.learned).to(device), y[:count]),
+    }
     two = trained.net.contents > 1
     found |= rates(trained.net, content, plain, x, y, settings, two=two, seed=seed, run=run)
     found |= exact.leaks(trained.net, x[:count], y[:count])
@@ -108,33 +113,42 @@ def rates(
 
     Returns:
         Shares: of added content, of removed content where that leads to the other side, of translations to the second
-        side where the method knows its content, and of real pictures (`classifier_accuracy`) and of those left as they
-        are (`..._identity`). How far results with one guide are from those with the next (`guide_heeded`; 0 where the
-        guide plays no part), beside how far they are from what was edited (`added_changed`). With features, KID and
-        FID of the results to real pictures of their side, beside those of pictures left as they are.
+        side where the method knows its content, and of real pictures (`classifier_accuracy`), of those left as they
+        are (`..._identity`), and of those given the mean of all guides' codes (`..._mean_answer`). How far results with
+        one guide are from those with the next (`guide_heeded`; 0 where the guide plays no part; of two guides or more),
+        beside how far they are from what was edited (`added_changed`). With features, KID and FID of the results to
+        real pictures of their side, beside those of pictures left as they are.
     """
-    known = [as_images(side.learned[:LEARNED].to(x.device)) for side in (content, plain)]
+    known = [as_images(spread(side.learned, LEARNED).to(x.device)) for side in (content, plain)]
     judge = fit_attribute(known[0], known[1], steps=settings.judge, seed=seed, run=run)
     count = min(len(x), len(y))
     x, y = x[:count], y[:count]
     given, by_others = (in_chunks(net, lambda t, g: edits.add(net, t, g).image, y, x.roll(n, 0)) for n in (1, 2))
+    usual = in_chunks(net, net.separate[edits.CONTENT], x).mean(0, keepdim=True)
+    by_all = in_chunks(net, lambda t: edits.give(net, t, usual.to(t.device)).image, y)
     bare = in_chunks(net, lambda some: edits.remove(net, some).image, x)
     found = {
         "classifier_accuracy": accuracy(judge, x, y),
         "added_called_content": _share(judge.probability(given) > 0.5),
         "added_called_content_identity": _share(judge.probability(y) > 0.5),
+        "added_called_content_mean_answer": _share(judge.probability(by_all) > 0.5),
         "added_changed": _apart(given, y),
-        "guide_heeded": _apart(given, by_others),
         "removed_changed": _apart(bare, x),
     }
+    if count > 1:
+        found["guide_heeded"] = _apart(given, by_others)
+    likened = [("added", given, x, y)]
     if not two:
         found["removed_called_plain"] = _share(judge.probability(bare) <= 0.5)
         found["removed_called_plain_identity"] = _share(judge.probability(x) <= 0.5)
+        likened.append(("removed", bare, y, x))
     if net.contents > 1:
         back = in_chunks(net, lambda t, g: edits.add(net, t, g, side=edits.PLAIN).image, x, y.roll(1, 0))
         found["translated_called_plain"] = _share(judge.probability(back) <= 0.5)
+        found["translated_called_plain_identity"] = _share(judge.probability(x) <= 0.5)
+        likened.append(("translated", back, y, x))
     if settings.features:
-        for name, results, real, start in (("added", given, x, y), ("removed", bare, y, x)):
+        for name, results, real, start in likened:
             found |= {f"{name}_{key}": value for key, value in likeness(results, real, settings.features).items()}
             told = likeness(start, real, settings.features)
             found |= {f"{name}_{key}_identity": value for key, value in told.items()}
