@@ -54,7 +54,8 @@ RATIOS = {
 SHOWN = (
     *RATIOS, "in", "in_identity", "in_wrong_guide", "in_mean_answer", "in_rebuilt", "out", "retrieval", "remove_in",
     "remove_in_identity", "swap_in", "swap_in_identity", "mask_iou", "mask_iou_best", "touched_outside",
-    "remove_nothing_changed", "leakage", "classifier_accuracy", "added_called_content", "removed_called_plain",
+    "remove_nothing_changed", "between_contents", "between_persons", "leakage", "leakage_of_content",
+    "classifier_accuracy", "added_called_content", "removed_called_plain",
     "translated_called_plain", "seconds",
 )  # fmt: skip
 
