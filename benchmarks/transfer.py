@@ -16,6 +16,7 @@ as --width 48; `table` is of what was run with the same steps and flags. `cost` 
 import argparse
 import dataclasses
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,7 @@ SHOWN = (
     *RATIOS, "in", "in_identity", "in_wrong_guide", "in_mean_answer", "in_rebuilt", "out", "retrieval", "remove_in",
     "remove_in_identity", "swap_in", "swap_in_identity", "mask_iou", "mask_iou_best", "touched_outside",
     "remove_nothing_changed", "between_contents", "between_persons", "leakage", "leakage_of_content",
-    "classifier_accuracy", "added_called_content", "removed_called_plain",
+    "content_in_own_code", "classifier_accuracy", "added_called_content", "removed_called_plain",
     "translated_called_plain", "seconds",
 )  # fmt: skip
 
@@ -96,7 +97,7 @@ def drawn(asked: argparse.Namespace) -> None:
             if (out / "metrics.json").exists():
                 continue
             given = ["--steps", str(asked.steps), "--size", str(asked.size), "--seed", str(seed)]
-            given += ["--threads", str(asked.threads)]
+            given += ["--threads", str(asked.threads), "--device", asked.device]
             new = ["transfer", "test", *given, *asked.settings, "--method", method, "--out", str(out)]
             new += ["--two-sided"] if asked.two_sided else []
             code = cli.run(["resume", str(out)] if (out / "run.json").exists() else new)
@@ -109,6 +110,9 @@ def table(asked: argparse.Namespace) -> None:
     print(f"| {asked.size} px, median of seeds [least, most] |", " | ".join(asked.methods), "|")
     print("|---" * (len(asked.methods) + 1) + "|")
     found = {method: _found(asked, method) for method in asked.methods}
+    for method, runs in found.items():
+        if len(runs) < len(asked.seeds):
+            print(f"of {method} {len(asked.seeds) - len(runs)} seeds were not run with these steps and flags")
     for name in SHOWN:
         print(f"| {name} |", " | ".join(_cell([run[name] for run in found[m] if name in run]) for m in found), "|")
 
@@ -246,7 +250,7 @@ def _published_steps(method: str, steps: int, run: NullRun = NullRun()) -> None:
 
 def _place(asked: argparse.Namespace, method: str, seed: int) -> Path:
     """A run's folder, by all that it depends on."""
-    flags = "".join(asked.settings).replace("--", "_")
+    flags = re.sub(r"[^\w.]+", "_", "".join(f" {word}" for word in asked.settings))
     two = "_two" if asked.two_sided else ""
     return asked.keep / f"{method}_{asked.size}{two}_{asked.steps}{flags}_{seed}"
 

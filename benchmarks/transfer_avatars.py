@@ -40,7 +40,8 @@ CONTENT: Mapping[str, Callable[[int, int], Sequence[Accessory | Beard]]] = {"gla
 SHOWN = (
     "in", "in_identity", "in_wrong_guide", "in_mean_answer", "in_rebuilt", "out", "retrieval", "retrieval_identity",
     "retrieval_mean_answer", "remove_in", "remove_in_identity", "swap_in", "swap_in_identity", "mask_iou",
-    "mask_iou_of_all", "classifier_accuracy", "added_called_content", "removed_called_plain",
+    "mask_iou_of_all", "between_contents", "between_persons", "classifier_accuracy",
+    "added_called_content", "removed_called_plain",
 )  # fmt: skip
 
 
@@ -94,12 +95,6 @@ class Avatars:
     def swapped(self) -> Drawn:
         """See `exact.Questions`."""
         return drawn(self.wearers, self.other, self.size)
-
-    def looks(self) -> Tensor:
-        """See `exact.Questions`: which kind, and the colour."""
-        kinds = sorted({one.kind for one in self.own})
-        rows = [[*(one.kind == kind for kind in kinds), *bytes.fromhex(one.colour[1:])] for one in self.own]
-        return torch.tensor(rows, dtype=torch.float32)
 
 
 def drawn(people: Sequence[Common], content: Sequence[Accessory | Beard], size: int) -> Drawn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from answers import answer, assert_refused, elsewhere, given, size_of, stopped_after
 from gestalt import recipes
 from gestalt.media import image
+from gestalt.tasks.transfer.folders import find
 from tasks.transfer import celeba_files
 from transfer_folders import QUIET, TINY, both, contents, drawn, measures, mixed, names
 
@@ -96,9 +98,16 @@ def test_pictures_given_to_test_with_are_not_learned_from(tmp_path: Path) -> Non
         drawn(tmp_path / "root" / name, 4, worn=n % 2 == 0, seed=n)
     for path in (tmp_path / "root/trainA").iterdir():
         path.write_bytes(b"no picture")
-    assert_refused(
-        ("transfer", "fit", "root", *QUIET), "none of the 4 pictures to learn from on one side can be read", "trainA"
-    )
+    refused = "none of the 4 pictures to learn from on one side can be read"
+    assert_refused(("transfer", "fit", "root", *QUIET), refused, "trainA")
+    shutil.rmtree(tmp_path / "root/testB")
+    drawn(tmp_path / "root/trainB", 20, worn=False, seed=9)
+    for path in (tmp_path / "root/trainA").iterdir():
+        shutil.copy(tmp_path / "root/testA" / path.name, path)
+    for path in find(["root"]).plain.train:
+        path.write_bytes(b"no picture")
+    assert answer("transfer", "fit", "root", *QUIET, "--out", "run")[0] == 4  # of B a mere share was held out
+    assert measures(Path("run"))["learned_plain"] == 1
 
 
 def test_celeba_by_a_rule(given: Path) -> None:
@@ -143,6 +152,8 @@ def test_terms_on_codes_are_of_the_published_presets_alone(content: str) -> None
 def test_few_pairs_are_asked_about_of_a_run_alone(fitted: dict[str, Path]) -> None:
     assert_refused(("transfer", "test", "--pairs", "5", *QUIET), "--pairs must be at least 16 where faces are drawn")
     assert answer("transfer", "test", fitted["mask"], "--pairs", "1", *QUIET, "--out", "tested")[0] == 0
+    argv = ("transfer", "test", fitted["mask"], "--pairs", "1", "--features", "gabor", *QUIET)
+    assert_refused(argv, "--features takes at least 2 pictures held out of each side", "--pairs")
 
 
 def test_glasses_are_what_is_meant_where_nothing_is_said() -> None:

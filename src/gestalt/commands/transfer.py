@@ -220,8 +220,10 @@ def _test_of_run(job: Job) -> Run:
     size = model.load(job.inputs.run, "cpu").settings.size
     found, content, plain = reading.sides_again(folders.listed(job.inputs.run, roots), size)
     skipped = content.skipped + plain.skipped
-    if job.settings.features and min(len(one.files.held_out) for one in (content, plain)) < 2:
-        raise ValueError("--features takes at least 2 pictures held out of each side: fit with more, or leave it out")
+    if job.settings.features and min(job.settings.pairs, *(len(one.files.held_out) for one in (content, plain))) < 2:
+        raise ValueError(
+            "--features takes at least 2 pictures held out of each side: fit with more, raise --pairs, or leave it out"
+        )
     with job.start() as run:
         _say(found, skipped, run)
         trained = model.load(job.inputs.run, run.plan.device)

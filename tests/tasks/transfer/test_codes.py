@@ -325,6 +325,28 @@ def test_only_content_is_read_from_what_is_moved(name):
         torch.testing.assert_close(found.elsewhere, elsewhere)
 
 
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("name", NAMES)
+def test_sides_go_through_networks_together_only_where_norms_ask_for_it(name, norm):
+    model: Any = fresh(changed(TINY[name], norm=norm), 1).train()
+    sizes: dict[str, list[int]] = {}
+    for part, network in model.named_modules():
+        if isinstance(network, codes.Encoder | codes.Decoder):
+            sizes[part] = []
+            network.register_forward_hook(lambda _, given, __, part=part: sizes[part].append(len(given[0])))
+    x, y = (pictures(3, seed=n) for n in (1, 2))
+    model.terms(model.seen(x, y, as_it_is))
+    both = [6] if norm == "batch" else [3, 3]
+    alone = ["separate.0"] if model.contents == 1 else []
+    expected = {part: [3] if part in alone else both for part in sizes}
+    if name == "mask":
+        cycle = bool(model.weights.cycle_common or model.weights.cycle_separate)
+        expected["content"] = [6 + 3 * cycle] if norm == "batch" else [3] * (2 + cycle)
+        expected["separate.0"] = [3] * (1 + bool(model.weights.cycle_separate))
+        expected["common"] = both + [3] * bool(model.weights.cycle_common)
+    assert sizes == expected
+
+
 @pytest.mark.parametrize("name", ["disentangle", "intersection"])
 def test_both_sides_are_painted_as_one_batch(name):
     model: Any = stirred(name).train()

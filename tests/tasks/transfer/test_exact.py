@@ -251,20 +251,46 @@ def test_a_probe_of_very_few_pictures_says_something_or_nothing(count):
     assert all(0 <= value <= 1 for value in found.values())
 
 
-def test_a_probe_of_looks_is_ridge_regression_and_knows_what_codes_say():
-    model, looks = Coded(), torch.rand(80, 5, generator=seeded(1))
-    coded = torch.cat([looks @ torch.rand(5, 7, generator=seeded(2)), torch.rand(80, 5, generator=seeded(3))], 1)
-    found = exact.known_of(model, coded.view(80, 3, 2, 2), looks)  # pyright: ignore
-    known, judged = coded.double().split(40)
-    mean, deviation = known.mean(0), known.std(0)
-    known, judged = (known - mean) / deviation, (judged - mean) / deviation
-    wanted = ((looks - looks[:40].mean(0)) / looks[:40].std(0)).double()
-    rule = torch.linalg.solve(known.T @ known + 12**0.5 * torch.eye(12).double(), known.T @ wanted[:40])
-    expected = 1 - (judged @ rule - wanted[40:]).square().sum() / wanted[40:].square().sum()
-    assert found == pytest.approx(float(expected), rel=1e-6)
-    assert found > 0.7
-    assert exact.known_of(model, torch.rand(80, 3, 2, 2, generator=seeded(4)), looks) < 0.1  # pyright: ignore
-    assert exact.exam(80, 32, seed=1).looks().shape == (80, 8)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_what_codes_say_of_looks_is_found_as_far_as_they_say_it(share):
+    looks = torch.randn(2000, 4, generator=seeded(1))
+    others = torch.randn(2000, 4, generator=seeded(2))
+    said = share**0.5 * looks + (1 - share) ** 0.5 * others  # of which a rule knows that share of the variance
+    hidden = torch.randn(2000, 36, generator=seeded(3))
+    codes = torch.cat([said, hidden], 1) @ torch.randn(40, 480, generator=seeded(4))
+    assert exact.explained(codes, looks) == pytest.approx(share, abs=0.05)
+    assert exact.explained(codes, 100 * looks + 7) == pytest.approx(exact.explained(codes, looks), abs=1e-6)
+
+
+def test_the_rule_of_looks_is_ridge_regression_that_leaves_one_out():
+    codes, looks = torch.randn(60, 7, generator=seeded(1)).double(), torch.randn(60, 2, generator=seeded(2)).double()
+    looks += codes[:, :2]
+    known, judged = ((some - codes[:30].mean(0)) / codes[:30].std(0) for some in codes.split(30))
+    wanted, right = ((some - looks[:30].mean(0)) for some in looks.split(30))
+    strongest = torch.linalg.eigvalsh(known.T @ known)[-1]
+
+    def rule(rows: list[int], ridge: torch.Tensor) -> torch.Tensor:
+        some = known[rows]
+        return torch.linalg.solve(some.T @ some + ridge * torch.eye(7).double(), some.T @ wanted[rows])
+
+    def missed(ridge: torch.Tensor) -> float:
+        errors = [known[n] @ rule([row for row in range(30) if row != n], ridge) - wanted[n] for n in range(30)]
+        return float(torch.stack(errors).square().sum())
+
+    ridge = min((strongest * 10.0**power for power in range(-6, 7)), key=missed)
+    said = judged @ rule(list(range(30)), ridge)
+    expected = 1 - (said - right).square().mean(0) / right.square().mean(0)
+    assert exact.explained(codes, looks) == pytest.approx(float(expected.mean()), rel=1e-6)
+
+
+def test_looks_are_those_of_the_sources_glasses():
+    asked, model = exact.exam(600, 16, seed=1), Coded()
+    assert asked.looks().shape == (600, 8)
+    model.separate = torch.nn.ModuleList([torch.nn.AvgPool2d(16)])
+    found = exact.looks_known(model, asked)  # pyright: ignore
+    assert found["leakage_of_content"] > found["content_in_own_code"] + 0.1  # of pixels, and of one mean colour
+    codes = asked.source().image.flatten(1)
+    assert found["leakage_of_content"] == pytest.approx(exact.explained(codes, asked.looks()), rel=1e-6)
 
 
 def test_chunks_are_the_whole():

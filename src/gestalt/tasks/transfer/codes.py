@@ -18,7 +18,7 @@ A method is a `Transfer`: its encoders and decoders, how it renders, and its los
 them. All codes are maps of 2x2 (or 3x3), whatever the size of pictures.
 
 Where this departs from what the authors published, for all three: what was given to a picture has to come back
-(`there_and_back`); both sides go through the encoder as one batch, so that its moments are those it meets in use; the
+(`there_and_back`); both sides go through networks as one batch (`together`), so that moments are those of use; the
 critic gives logits and learns from the codes of the last steps (`memory`), without a backward pass through the
 encoder; the encoder is to leave the critic in doubt, not to have all codes taken for one side's (`one_sided`), and the
 weight of that is larger and grows from 0 (`ramp`); the step size falls at the end (`cool`); the running average of the
@@ -220,7 +220,7 @@ class Transfer(nn.Module, ABC):
         """The method's losses but confusion."""
 
     def seen(self, x: Tensor, y: Tensor, displace: Displace) -> Seen:
-        """Codes of both sides' pictures; an encoder reads both as one batch, whose moments say nothing of a side.
+        """Codes of both sides' pictures; moments of a batch, where there are such, say nothing of a side.
 
         Args:
             x: (N, 3, S, S) pictures with content.
@@ -240,8 +240,9 @@ class Transfer(nn.Module, ABC):
     def together(self, network: nn.Module, batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """What a network makes of several batches of one size, as of one where its norms are over a batch.
 
-        Where every picture is normalised by itself it comes to the same one batch after another, which is faster on a
-        CPU: less has to leave its cache.
+        Where every picture is normalised by itself it comes to the same one batch after another, as published, which is
+        faster on a CPU: less has to leave its cache. (Spectral norms, which every batch brings nearer to 1, are then
+        brought so twice.)
         """
         if self.over_batch:
             return network(torch.cat(tuple(batches))).chunk(len(batches))

@@ -10,8 +10,7 @@
                  pictures that have nothing to remove
     between      how often a step on the way from one guide's content, or from one person, to another comes nearer to
                  the right answer at the end and goes away from that at the beginning
-    leakage      what a linear rule finds in common codes: how often it knows which side they come from, and which part
-                 of the variance of what content looks like
+    leakage      how often a linear rule knows from common codes which side they come from
 
 Beside each stands what needs no method: the target as it is (`identity`), the right answer for another guide
 (`wrong guide`), average glasses (`mean answer`), and the picture that the networks can at best paint (`rebuilt`).
@@ -73,10 +72,6 @@ class Questions(Protocol):
 
     def swapped(self) -> Drawn:
         """The sources with the guides' content for their own."""
-        ...
-
-    def looks(self) -> Tensor:
-        """What the sources' content looks like, (N, F) in numbers."""
         ...
 
 
@@ -208,8 +203,7 @@ def measure(model: Transfer, asked: Questions) -> dict[str, float]:
     found["swap_in"] = _difference(result, swapped.image, either)
     found["swap_in_identity"] = _difference(source.image, swapped.image, either)
     found["swap_out"] = _difference(result, swapped.image, ~either)
-    found |= on_the_way(model, asked) | leaks(model, source.image, target)
-    return found | {"leakage_of_content": known_of(model, source.image, asked.looks())}
+    return found | on_the_way(model, asked) | leaks(model, source.image, target)
 
 
 @torch.no_grad()
@@ -232,9 +226,12 @@ def on_the_way(model: Transfer, asked: Questions, *, steps: int = 4) -> dict[str
         ("between_contents", by_content, guide[order], content_last),
         ("between_persons", by_person, target[order], person_last),
     ):
-        ways = [in_chunks(model, partial(edit, share=share), target, guide, other) for share in shares]
-        begun, left = (torch.stack([(way - end).square().mean((1, 2, 3)) for way in ways]) for end in (first, last))
-        found[name] = float(((begun.diff(dim=0) > 0) & (left.diff(dim=0) < 0)).float().mean())
+        apart = []
+        for share in shares:
+            there = in_chunks(model, partial(edit, share=share), target, guide, other)
+            apart.append(torch.stack([(there - end).square().mean((1, 2, 3)) for end in (first, last)]))
+        begun, left = torch.stack(apart, 1).diff(dim=1)
+        found[name] = float(((begun > 0) & (left < 0)).float().mean())
     return found
 
 
@@ -286,35 +283,50 @@ def leaks(model: Transfer, with_content: Tensor, without: Tensor, *, ridge: floa
     if not half:
         return {}
     codes = [in_chunks(model, model.common, x).flatten(1) for x in (with_content, without)]
-    some, rest = (torch.cat([c[part] for c in codes]) for part in (slice(0, half), slice(half, 2 * half)))
+    some, rest = (torch.cat([c[part] for c in codes]).double() for part in (slice(0, half), slice(half, 2 * half)))
     label = torch.cat([torch.ones(half), -torch.ones(half)]).double().to(some.device)
-    said = _by_rule(some, label[:, None], rest, ridge)[:, 0]
+    mean, deviation = some.mean(0), some.std(0).clamp_min(1e-6)
+    known, judged = ((x - mean) / deviation for x in (some, rest))
+    gram = known @ known.T + ridge * known.shape[1] ** 0.5 * torch.eye(len(known)).to(known)
+    said = judged @ (known.T @ torch.linalg.solve(gram, label))
     return {"leakage": float(((said > 0) == (label > 0)).double().mean())}
 
 
 @torch.no_grad()
-def known_of(model: Transfer, with_content: Tensor, looks: Tensor, *, ridge: float = 1.0) -> float:
-    """R^2 of a linear rule that tells from common codes what content looks like, (N, F); 0 where they say nothing.
+def looks_known(model: Transfer, asked: Exam) -> dict[str, float]:
+    """R^2 of linear rules that tell from a code what glasses look like; 0 where it does not say, 1 where it says all.
 
-    Mean over the F numbers, which are brought to deviation 1 first. One half finds the rule, as in `leaks`; on the
-    other R^2 may be below 0.
+    Of common codes (`leakage_of_content`, which should be 0) and, for comparison, of the separate code.
     """
-    half = len(looks) // 2
-    codes = in_chunks(model, model.common, with_content).flatten(1)
-    looks = looks.to(codes).double()
-    wanted = (looks - looks[:half].mean(0)) / looks[:half].std(0).clamp_min(1e-6)
-    said = _by_rule(codes[:half], wanted[:half], codes[half:], ridge)
-    missed, all_ = (said - wanted[half:]).square().mean(), wanted[half:].square().mean()
-    return float(1 - missed / all_)
+    read = {"leakage_of_content": model.common, "content_in_own_code": model.separate[0]}
+    codes: dict[str, list[Tensor]] = {name: [] for name in read}
+    for some in torch.arange(len(asked.own.tint)).split(4 * CHUNK):
+        pictures = faces.draw(faces.pick(asked.content, some), faces.pick(asked.own, some), size=asked.size).image
+        for name, encoder in read.items():
+            codes[name].append(in_chunks(model, encoder, pictures).flatten(1))
+    return {name: explained(torch.cat(found), asked.looks()) for name, found in codes.items()}
 
 
-def _by_rule(known: Tensor, wanted: Tensor, judged: Tensor, ridge: float) -> Tensor:
-    """What ridge regression, found on codes (N, C) and what is wanted of them (N, F), says of others (M, C): (M, F)."""
-    known, judged = known.double(), judged.double()
-    mean, deviation = known.mean(0), known.std(0).clamp_min(1e-6)
-    known, judged = ((x - mean) / deviation for x in (known, judged))
-    gram = known @ known.T + ridge * known.shape[1] ** 0.5 * torch.eye(len(known)).to(known)
-    return judged @ (known.T @ torch.linalg.solve(gram, wanted))
+def explained(codes: Tensor, looks: Tensor) -> float:
+    """What part of the variance of numbers (N, F) a linear rule explains by codes (N, C), mean over F.
+
+    One half finds the rule, by ridge regression as strong as foretells one that is left out best, and the other is
+    judged; so codes that say nothing come to about 0, and what they say is found the better the more N exceeds C.
+    """
+    half = len(codes) // 2
+    x, y = (some.double().cpu() for some in (codes, looks))
+    x = (x - x[:half].mean(0)) / x[:half].std(0).clamp_min(1e-6)
+    y = y - y[:half].mean(0)
+    values, vectors = torch.linalg.eigh(x[:half].T @ x[:half])
+    turned, right = x[:half] @ vectors, x[:half].T @ y[:half]
+    rules = []
+    for power in range(-6, 7):
+        shrunk = values.clamp_min(0) + values[-1] * 10.0**power
+        rule = vectors @ ((vectors.T @ right) / shrunk[:, None])
+        weight = (turned.square() / shrunk).sum(1, keepdim=True)  # of each picture's own numbers in what is said of it
+        rules.append((float(((y[:half] - x[:half] @ rule) / (1 - weight)).square().sum()), rule))
+    said = x[half:] @ min(rules, key=lambda one: one[0])[1]
+    return float((1 - (said - y[half:]).square().mean(0) / y[half:].square().mean(0)).mean())
 
 
 @torch.no_grad()

@@ -57,8 +57,8 @@ class Folders(NamedTuple):
     """Which it is, and by what pictures are held out."""
     notes: tuple[str, ...] = ()
     """What else there is to tell, each as a clause."""
-    given_to_test: bool = False
-    """Whether what is held out was named as such, not a share: such a picture is never learned from."""
+    given_to_test: tuple[bool, bool] = (False, False)
+    """Of both sides, whether what is held out was named as such, not a share: it is never learned from."""
 
     @property
     def found(self) -> str:
@@ -233,7 +233,9 @@ def _of_folders(layout: str, folders: Sequence[Path], tests: Sequence[Path | Non
             )
     named = " and ".join(f"{test.name}/" for test in tests if test)
     content, plain = sides
-    return Folders(content, plain, f"{layout}, held out in {named}" if named else layout, given_to_test=bool(named))
+    where = f"{layout}, held out in {named}" if named else layout
+    content_test, plain_test = (test is not None for test in tests)
+    return Folders(content, plain, where, given_to_test=(content_test, plain_test))
 
 
 def _of_celeba(root: Path, rule: str, aside: float) -> Folders:
@@ -255,7 +257,7 @@ def _of_celeba(root: Path, rule: str, aside: float) -> Folders:
     if listing.missing:
         notes.append(f"{listing.missing} more {'are' if listing.missing > 1 else 'is'} listed and missing")
     content, plain = sides
-    return Folders(content, plain, layout, tuple(notes), given_to_test=listing.parts is not None)
+    return Folders(content, plain, layout, tuple(notes), given_to_test=(listing.parts is not None,) * 2)
 
 
 def _by_parts(root: Path, paths: Sequence[Path], parts: dict[str, str]) -> Side:

@@ -164,7 +164,7 @@ def between(fixed: Named, one: Named, other: Named, trained: Model, settings: Be
     """
     side = side_of(trained, settings.side)
     kept, first, last = (_open(pick, trained) for pick in (fixed, one, other))
-    one_shape = first.whole.shape == last.whole.shape
+    one_shape = _small(first, trained) == _small(last, trained)
     shown: list[Tensor] = []
     for n in range(settings.samples):
         share = n / (settings.samples - 1)
@@ -256,13 +256,19 @@ def _whole(picture: Opened, done: edits.Rendered, trained: Model) -> Tensor:
     """A result in the shape of the picture it was made of."""
     height, width = picture.whole.shape[2:]
     if not done.pasted:
-        side = trained.settings.size / max(height, width)
-        return unsquared(done.image, *(max(1, round(side * length)) for length in (height, width)))
+        return unsquared(done.image, *_small(picture, trained))
     whole = picture.whole
     for painted in done.pasted:
         large = Painted(*(unsquared(one, height, width) for one in painted))
         whole = large._replace(mask=large.mask.clamp(0, 1)).on(whole)
     return whole.clamp(-1, 1)
+
+
+def _small(picture: Opened, trained: Model) -> tuple[int, int]:
+    """The height and width of a picture at the size the method was trained at."""
+    height, width = picture.whole.shape[2:]
+    scale = trained.settings.size / max(height, width)
+    return max(1, round(scale * height)), max(1, round(scale * width))
 
 
 def readable(pictures: Sequence[Named]) -> None:

@@ -41,11 +41,11 @@ def sides(found: folders.Folders, size: int) -> tuple[folders.Folders, Taken, Ta
         ValueError: too few pictures of a side can be read.
     """
     taken, notes = [], list(found.notes)
-    for side in (found.content, found.plain):
+    for side, given_to_test in zip((found.content, found.plain), found.given_to_test, strict=True):
         one = take(side, size)
         if len(one.squares) < 2:
             raise ValueError(f"too few pictures of one side can be read: {one.skipped[0]}")
-        if found.given_to_test and not one.files.train:
+        if given_to_test and not one.files.train:
             raise ValueError(
                 f"none of the {len(side.train)} pictures to learn from on one side can be read, and those to test with "
                 f"are not learned from: {one.skipped[0]}"

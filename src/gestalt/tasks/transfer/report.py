@@ -23,8 +23,8 @@ from gestalt.tasks.transfer.exact import in_chunks
 from gestalt.tasks.transfer.model import SETTINGS, Model
 from gestalt.tasks.transfer.pictures import Side, as_images, mean_picture, spread
 
-LEARNED = 2000
-"""Pictures of each side that the classifier learns from at most."""
+LEARNED, PROBED = 2000, 2000
+"""Pictures of each side that the classifier learns from at most; drawn faces that codes are asked about."""
 
 
 def drawn(method: str, settings: Test, *, seed: int, device: torch.device, run: NullRun = NullRun()) -> None:
@@ -45,6 +45,7 @@ def drawn(method: str, settings: Test, *, seed: int, device: torch.device, run: 
     found = exact.measure(trained.net, asked) | exact.measure_masks(trained.net, asked, trained.threshold)
     best = exact.best_threshold(trained.net, others)
     found["mask_iou_best"] = exact.measure_masks(trained.net, asked, best)["mask_iou"]
+    found |= exact.looks_known(trained.net, exact.exam(PROBED, size, seed=seed, part=3))
     x, y = (some.to(device) for some in (asked.source().image, asked.target()))
     found |= rates(trained.net, content, plain, x, y, settings, two=two, seed=seed, run=run)
     keep(found, run=run)
