@@ -257,7 +257,8 @@ def _of_celeba(root: Path, rule: str, aside: float) -> Folders:
     if listing.missing:
         notes.append(f"{listing.missing} more {'are' if listing.missing > 1 else 'is'} listed and missing")
     content, plain = sides
-    return Folders(content, plain, layout, tuple(notes), given_to_test=(listing.parts is not None,) * 2)
+    parted = listing.parts is not None
+    return Folders(content, plain, layout, tuple(notes), given_to_test=(parted, parted))
 
 
 def _by_parts(root: Path, paths: Sequence[Path], parts: dict[str, str]) -> Side:
