@@ -60,6 +60,7 @@ WHOLE: dict[str, Change] = {"absolute differences": {"reconstruction": "absolute
 
 FEW: dict[str, Change] = {
     "ours": {},
+    "the critic learns from one step": {"memory": 1},
     "stopped early": {"patience": 8},
     "neither moved nor lit": {"shift": 0.0, "light": 0.0},
     "neither, stopped early": {"shift": 0.0, "light": 0.0, "patience": 8},
