@@ -31,15 +31,14 @@ def add(model: Transfer, target: Tensor, guide: Tensor, *, side: int = CONTENT) 
         guide: N pictures, or one for all targets.
         side: of the guide.
     """
-    common, content = _together(model.common(target), model.separate[side](guide))
-    return _given(model, common, content, side=side, base=target.expand(len(common), -1, -1, -1))
+    return give(model, target, model.separate[side](guide), side=side)
 
 
 @torch.no_grad()
-def give(model: Transfer, target: Tensor, content: Tensor) -> Rendered:
-    """N targets with content of the first side by its separate code (N, C, R, R), or one for all."""
+def give(model: Transfer, target: Tensor, content: Tensor, *, side: int = CONTENT) -> Rendered:
+    """As `add`, the content by its separate code (N, C, R, R), or one for all targets."""
     common, content = _together(model.common(target), content)
-    return _given(model, common, content, side=CONTENT, base=target)
+    return _given(model, common, content, side=side, base=target.expand(len(common), -1, -1, -1))
 
 
 @torch.no_grad()
@@ -74,9 +73,7 @@ def swap(model: Transfer, x: Tensor, guide: Tensor, *, side: int = CONTENT) -> R
 @torch.no_grad()
 def between(model: Transfer, target: Tensor, one: Tensor, other: Tensor, share: float, *, side: int = 0) -> Rendered:
     """The target with content on the way from one guide's to the other's; share 0 is the first."""
-    content = model.separate[side](one).lerp(model.separate[side](other), share)
-    common, content = _together(model.common(target), content)
-    return _given(model, common, content, side=side, base=target.expand(len(common), -1, -1, -1))
+    return give(model, target, model.separate[side](one).lerp(model.separate[side](other), share), side=side)
 
 
 @torch.no_grad()
